@@ -1,0 +1,58 @@
+"""What a model file says about itself, before anything is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorFacts:
+    """One input or output. ``shape`` holds ints for fixed dimensions, names for symbolic ones,
+    None where the file states nothing. ``bound_shape`` is what was measured (batch = 1).
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...] = ()
+    bound_shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorFacts:
+    """All nodes of one operator type. ``flops`` and ``bytes`` are per forward pass at batch 1;
+    None where shape inference could not tell, never a guess.
+    """
+
+    op_type: str
+    count: int
+    flops: int | None = None
+    bytes: int | None = None
+    weight_bytes: int = 0
+    """Bytes of initializers read, included in ``bytes``; they do not grow with the batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """Facts of one ONNX file. Sizes in bytes; FLOPs count a multiply-add as two."""
+
+    name: str
+    sha256: str
+    format: str = "onnx"
+    opset: int
+    domains: dict[str, int] = field(default_factory=dict)
+    parameters: int
+    weights_by_dtype: dict[str, int] = field(default_factory=dict)
+    """Bytes of weights by element type."""
+    file_bytes: int
+    """The file and its external data."""
+    flops_per_item: int | None
+    """At the bound dimensions; None when too little could be inferred."""
+    flops_coverage: float = 1.0
+    """Share (0..1) of the FLOP-bearing nodes whose FLOPs could be inferred."""
+    inputs: tuple[TensorFacts, ...]
+    outputs: tuple[TensorFacts, ...]
+    operators: tuple[OperatorFacts, ...] = ()
+    bound_dims: dict[str, int] = field(default_factory=dict)
+    batch_dim: str | None = None
+    """Name of the dimension treated as batch; None when the model has a fixed batch."""
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,84 @@
+"""Prices as dated, sourced data. A price that is not known is None with a reason, never 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+Mode = Literal["realtime", "serverless"]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One instance type (or serverless size) in one region at a list price."""
+
+    provider: str
+    region: str
+    mode: Mode
+    instance_type: str
+    price: Decimal | None
+    """USD per ``unit``; None when the book lists the offer without a price."""
+    unit: str
+    """``hour`` (of one replica) for realtime, ``second`` (billed) for serverless."""
+    flag: str = ""
+    """A data-quality flag of the source; its meaning is in the catalog's ``flags``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A price for something other than compute: a GB stored, moved or logged."""
+
+    item: str
+    """Standard item name; see ``infercost.domain.provider.Charge``."""
+    region: str
+    """A region, or ``*`` where the cloud states one price for all regions."""
+    unit: str
+    price: Decimal
+    from_quantity: Decimal
+    """Monthly quantity (in ``unit``'s amount) at which this tier begins; 0 for the first."""
+    source: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A cloud region and where it is."""
+
+    key: str
+    location: str
+    geography: str
+    """``us``, ``eu``, ``apac``, ``sa``, ``me``, ``af``, ``ca``, ``gov``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """One provider's snapshot of prices."""
+
+    provider: str
+    as_of: str
+    """Date of the data (ISO), not of the release that ships it."""
+    source: str
+    licence: str
+    currency: str = "USD"
+    derived: bool = False
+    """True when compute prices were computed from other prices instead of read."""
+    derivation: str | None = None
+    sha256: str = ""
+    offers: tuple[Offer, ...]
+    rates: tuple[Rate, ...]
+    regions: dict[str, Region]
+    flags: dict[str, str] = field(default_factory=dict)
+    """Meaning of each offer flag; a flag listed here raises a warning where it is used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceCatalog:
+    """How a catalog is named in an estimate."""
+
+    provider: str
+    as_of: str
+    age_days: int
+    source: str
+    derived: bool
+    sha256: str = ""

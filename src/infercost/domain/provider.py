@@ -1,0 +1,129 @@
+"""What a cloud must tell the engine. Differences between clouds are data here, never branches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+Driver = Literal[
+    "endpoint_storage_gb",
+    "request_gb",
+    "response_gb",
+    "egress_gb",
+    "log_gb",
+    "registry_gb",
+    "artifact_gb",
+    "load_balancer_hours",
+]
+"""What makes a charge grow. ``endpoint_storage_gb`` is per replica; ``egress_gb`` is response
+traffic that leaves the cloud; the others are as named, per month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A hidden cost that this cloud bills for a managed endpoint."""
+
+    name: str
+    """The cost line's name, for example ``logs``."""
+    item: str
+    """Key of the matching ``Rate`` rows."""
+    driver: Driver
+    fixed_quantity: float | None = None
+    """The quantity where it does not follow from the traffic (GB of disk a replica, of image)."""
+    note: str = ""
+    """Where the rule or the assumed quantity comes from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerlessRules:
+    """How a serverless mode turns a request into billed time and when it starts cold."""
+
+    billing_granularity_s: float
+    vcpus_per_gib: float
+    """vCPUs that come with a GiB of memory."""
+    max_vcpus: float
+    cpu_family: str
+    """Key of the CPU family assumed to serve it."""
+    keep_alive_s: float
+    """Idle seconds after which an instance is taken away."""
+    cold_start_s: float
+    """Start of the container, on top of loading the model."""
+    max_concurrency: int
+    """Per endpoint."""
+    max_payload_bytes: int
+    verified: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostingRules:
+    """Limits and billing rules of the always-on mode."""
+
+    min_replicas: int
+    recommended_min_replicas: int
+    """What the cloud recommends for availability; reported, not imposed."""
+    billing_granularity_s: float
+    minimum_billed_s: float
+    max_payload_bytes: int | None
+    memory_reserved_gib: float
+    """Memory of a replica that the platform itself takes."""
+    source: str
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """A cloud. Found by the entry-point group ``infercost.providers``."""
+
+    @property
+    def name(self) -> str:
+        """Key used on the command line and in JSON."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Name for people."""
+        ...
+
+    @property
+    def default_region(self) -> str:
+        """Region used when the user names none."""
+        ...
+
+    @property
+    def catalog_package(self) -> str:
+        """Import name of the package whose ``prices/`` folder holds the shipped catalog."""
+        ...
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """Hidden costs beside compute."""
+        ...
+
+    @property
+    def hosting(self) -> HostingRules:
+        """Rules of the always-on mode."""
+        ...
+
+    @property
+    def serverless(self) -> ServerlessRules | None:
+        """Rules of the serverless mode; None where there is none."""
+        ...
+
+    @property
+    def not_priced(self) -> tuple[str, ...]:
+        """What this cloud may bill and the book does not cover, in words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudProvider:
+    """A provider that is data alone."""
+
+    name: str
+    title: str
+    default_region: str
+    catalog_package: str
+    charges: tuple[Charge, ...]
+    hosting: HostingRules
+    serverless: ServerlessRules | None = None
+    not_priced: tuple[str, ...] = ()
