@@ -1,10 +1,51 @@
 """What one inference costs on SageMaker, Vertex AI and Azure ML, before you deploy.
 
->>> import infercost
->>> infercost.__version__.count(".")
-2
+The pipeline in four calls::
+
+    profile = infercost.profile("model.onnx")
+    estimate = infercost.estimate(profile, rps=50, slo="p99=100ms")
+    best = estimate.candidates[0]
+    verdict = infercost.gate(estimate, max_monthly=500)
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from infercost._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from infercost.app import demo_model, estimate, gate, inspect, load_profile, profile, save, to_frame
+    from infercost.domain.errors import InfercostError
+
+_APP = frozenset({"demo_model", "estimate", "gate", "inspect", "load_profile", "profile", "save", "to_frame"})
+
+__all__ = [
+    "InfercostError",
+    "__version__",
+    "demo_model",
+    "estimate",
+    "gate",
+    "inspect",
+    "load_profile",
+    "profile",
+    "save",
+    "to_frame",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Lazy, so that `import infercost` and `infercost --help` stay light.
+    if name in _APP:
+        from infercost import app
+
+        return getattr(app, name)
+    if name == "InfercostError":
+        from infercost.domain.errors import InfercostError
+
+        return InfercostError
+    raise AttributeError(f"module 'infercost' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

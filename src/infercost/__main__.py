@@ -1,0 +1,6 @@
+"""``python -m infercost``."""
+
+from infercost.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""Use cases: short pipelines over the layers below, and the public Python API."""

@@ -1,0 +1,24 @@
+"""Use cases: short pipelines over the layers below, and the public Python API.
+
+Every function here is re-exported by :mod:`infercost`; the command line calls nothing else.
+"""
+
+from infercost.app.pricing import Question, answer, ask, budget, estimate, gate, judge, to_frame
+from infercost.app.profiling import demo_model, inspect, load_or_profile, load_profile, profile, save
+
+__all__ = [
+    "Question",
+    "answer",
+    "ask",
+    "budget",
+    "demo_model",
+    "estimate",
+    "gate",
+    "inspect",
+    "judge",
+    "load_or_profile",
+    "load_profile",
+    "profile",
+    "save",
+    "to_frame",
+]

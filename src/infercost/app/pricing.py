@@ -1,0 +1,320 @@
+"""From a profile to a priced, ranked answer, and to a verdict on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Literal
+
+from infercost._version import __version__
+from infercost.app.profiling import load_or_profile
+from infercost.app.selection import choose_providers, choose_regions, restrict
+from infercost.domain.errors import UsageError
+from infercost.domain.plan import Misfit
+from infercost.domain.profile import Profile
+from infercost.domain.traffic import Slo, Traffic
+from infercost.domain.verdict import Budget, Verdict
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from infercost.domain.estimate import Estimate
+    from infercost.domain.hardware import Hardware
+    from infercost.domain.plan import Placement
+    from infercost.domain.price import Catalog
+    from infercost.domain.provider import Provider
+    from infercost.store.hardware import HardwareTable
+
+Clients = Literal["internet", "in-region"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A checked question: what is asked of which offers. Made by :func:`ask`."""
+
+    rps: float
+    slo: Slo
+    providers: Mapping[str, Provider]
+    catalogs: tuple[Catalog, ...]
+    regions: Mapping[str, tuple[str, ...]]
+    default_regions: bool
+    payload_in_bytes: int | None
+    payload_out_bytes: int | None
+    log_bytes: int
+    clients: Clients
+    today: date
+
+    def traffic(self, profile: Profile) -> Traffic:
+        """The traffic, its payload sizes taken from the profile where the user gave none."""
+        sizes = (self.payload_in_bytes, self.payload_out_bytes)
+        request, response = (
+            measured if given is None else given
+            for given, measured in zip(sizes, (profile.payload_in_bytes, profile.payload_out_bytes), strict=True)
+        )
+        return Traffic(
+            rps=self.rps,
+            payload_in_bytes=request,
+            payload_out_bytes=response,
+            log_bytes=self.log_bytes,
+            clients=self.clients,
+        )
+
+
+def ask(
+    *,
+    rps: float,
+    slo: str | Sequence[str] | Slo = (),
+    regions: Sequence[str] | None = None,
+    providers: Sequence[str] | None = None,
+    instances: Sequence[str] | None = None,
+    payload_in_bytes: int | None = None,
+    payload_out_bytes: int | None = None,
+    log_bytes: int = 256,
+    clients: Clients = "internet",
+    today: date | None = None,
+    catalogs: Sequence[Catalog] | None = None,
+) -> Question:
+    """Check a question before anything slow begins; arguments as in :func:`estimate`."""
+    from infercost.registry import all_providers
+
+    Traffic(rps=rps, payload_in_bytes=payload_in_bytes or 0, payload_out_bytes=payload_out_bytes or 0, log_bytes=log_bytes)
+    promises = slo if isinstance(slo, Slo) else Slo.parse(slo if isinstance(slo, str) else list(slo))
+    chosen = choose_providers(all_providers(), providers)
+    books = _load_catalogs(chosen, catalogs)
+    where = choose_regions(chosen, books, regions)
+    return Question(
+        rps=rps,
+        slo=promises,
+        providers={name: provider for name, provider in chosen.items() if where[name]},
+        catalogs=tuple(restrict(books, where, instances)),
+        regions={name: keys for name, keys in where.items() if keys},
+        default_regions=not regions,
+        payload_in_bytes=payload_in_bytes,
+        payload_out_bytes=payload_out_bytes,
+        log_bytes=log_bytes,
+        clients=clients,
+        today=today or datetime.now(UTC).date(),
+    )
+
+
+def answer(question: Question, profile: Profile) -> Estimate:
+    """Predict, place, price and rank every offer in question."""
+    from infercost.engine.estimate import estimate as price
+
+    traffic = question.traffic(profile)
+    return price(
+        profile=profile,
+        traffic=traffic,
+        slo=question.slo,
+        placements=_place(question, traffic, profile),
+        catalogs=question.catalogs,
+        providers=question.providers,
+        regions=question.regions,
+        default_regions=question.default_regions,
+        today=question.today,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        version=__version__,
+    )
+
+
+def estimate(
+    source: Profile | str | os.PathLike[str],
+    *,
+    rps: float,
+    slo: str | Sequence[str] | Slo = (),
+    regions: Sequence[str] | None = None,
+    providers: Sequence[str] | None = None,
+    instances: Sequence[str] | None = None,
+    payload_in_bytes: int | None = None,
+    payload_out_bytes: int | None = None,
+    log_bytes: int = 256,
+    clients: Clients = "internet",
+    today: date | None = None,
+    catalogs: Sequence[Catalog] | None = None,
+) -> Estimate:
+    """Price every offer that can serve the traffic, and rank what keeps the SLO.
+
+    Args:
+        source: a profile, the path of a saved one, or the path of a model (measured first, cached).
+        rps: mean requests a second, Poisson arrivals.
+        slo: ``"p99=100ms"``, several such, or an :class:`~infercost.domain.traffic.Slo`.
+        regions: region names (``us-east-1``, ``vertex:us-central1``) or ``all``. None takes one
+            default region a cloud; a cloud without a named region is left out.
+        providers: restrict to these clouds; None means all that are installed.
+        instances: restrict to instance types that match these names or globs (``ml.c7i.*``).
+        payload_in_bytes: request size; None takes the model's input tensors.
+        payload_out_bytes: response size; None takes the model's output tensors.
+        log_bytes: log volume a request.
+        clients: ``internet`` pays egress on responses, ``in-region`` does not.
+        today: the day that the ages of prices are counted to; None means today (UTC).
+        catalogs: price catalogs to use instead of the shipped ones.
+
+    Raises:
+        UnknownNameError: a provider, region or instance is not in the book.
+        UsageError: the traffic or SLO is out of range.
+    """
+    question = ask(
+        rps=rps,
+        slo=slo,
+        regions=regions,
+        providers=providers,
+        instances=instances,
+        payload_in_bytes=payload_in_bytes,
+        payload_out_bytes=payload_out_bytes,
+        log_bytes=log_bytes,
+        clients=clients,
+        today=today,
+        catalogs=catalogs,
+    )
+    return answer(question, source if isinstance(source, Profile) else load_or_profile(source))
+
+
+def gate(
+    estimated: Estimate,
+    *,
+    max_monthly: Decimal | float | str | None = None,
+    max_per_million: Decimal | float | str | None = None,
+    max_p99_ms: float | None = None,
+    max_price_age_days: int | None = None,
+) -> Verdict:
+    """Judge the cheapest candidate of an estimate against budgets (USD, milliseconds, days).
+
+    Raises:
+        UsageError: no budget is given, or one is not above zero.
+    """
+    return judge(estimated, budget(max_monthly, max_per_million, max_p99_ms, max_price_age_days))
+
+
+def judge(estimated: Estimate, limits: Budget) -> Verdict:
+    """Judge an estimate against a budget made by :func:`budget`."""
+    from infercost.engine.gate import gate as judge_candidate
+
+    return judge_candidate(estimated, limits)
+
+
+def budget(
+    max_monthly: Decimal | float | str | None = None,
+    max_per_million: Decimal | float | str | None = None,
+    max_p99_ms: float | None = None,
+    max_price_age_days: int | None = None,
+) -> Budget:
+    """A checked budget; see :func:`gate`."""
+    if max_monthly is None and max_per_million is None and max_p99_ms is None:
+        raise UsageError("a gate needs a budget; give --max-monthly, --max-per-million or --max-p99")
+    if max_p99_ms is not None and not 0 < max_p99_ms < float("inf"):
+        raise UsageError(f"--max-p99 must be above 0, got {max_p99_ms:g} ms")
+    if max_price_age_days is not None and max_price_age_days < 0:
+        raise UsageError(f"--max-price-age must not be negative, got {max_price_age_days}")
+    return Budget(
+        max_monthly=_money("--max-monthly", max_monthly),
+        max_per_million=_money("--max-per-million", max_per_million),
+        max_p99_ms=max_p99_ms,
+        max_price_age_days=max_price_age_days,
+    )
+
+
+def to_frame(estimated: Estimate) -> pd.DataFrame:
+    """One row a candidate with flat columns; money as float64 USD, for analysis and not for billing."""
+    import pandas as pd
+
+    rows = [
+        {
+            "rank": c.rank,
+            "tie_group": c.tie_group,
+            "provider": c.provider,
+            "region": c.region,
+            "mode": c.mode,
+            "instance_type": c.instance_type,
+            "accelerator": c.accelerator,
+            "replicas": c.replicas.mean,
+            "workers": c.serving.workers,
+            "threads": c.serving.threads,
+            "max_batch": c.serving.max_batch,
+            "p50_ms": c.latency_ms.p50,
+            "p95_ms": c.latency_ms.p95,
+            "p99_ms": c.latency_ms.p99,
+            "capacity_rps": c.capacity_rps,
+            "utilization": c.utilization,
+            "provenance": c.provenance,
+            "usd_per_million_low": float(c.cost.per_million.low),
+            "usd_per_million": float(c.cost.per_million.likely),
+            "usd_per_million_high": None if c.cost.per_million.high is None else float(c.cost.per_million.high),
+            "usd_per_month": float(c.cost.per_month.likely),
+        }
+        for c in estimated.candidates
+    ]
+    return pd.DataFrame(rows)
+
+
+def _load_catalogs(providers: Mapping[str, Provider], given: Sequence[Catalog] | None) -> list[Catalog]:
+    if given is not None:
+        return [catalog for catalog in given if catalog.provider in providers]
+    from infercost.store.pricebook import load_catalog
+
+    return [load_catalog(provider.catalog_package) for provider in providers.values()]
+
+
+def _place(question: Question, traffic: Traffic, profile: Profile) -> list[Placement | Misfit]:
+    """The cheapest placement on every hardware that the offers in question name."""
+    from infercost.engine.plan import plan
+    from infercost.engine.predict import predict_all
+    from infercost.engine.serverless import plan_serverless, serverless_hardware
+    from infercost.store.hardware import describe_machine, load_hardware
+
+    table = load_hardware()
+    source = describe_machine(profile.machine, table)
+    targets, placements = _targets(question, table)
+    hosting = {name: provider.hosting for name, provider in question.providers.items()}
+    placements += plan(
+        predict_all(profile, source, targets),
+        {(t.provider, t.instance_type): t for t in targets},
+        traffic,
+        question.slo,
+        hosting,
+    )
+    for provider in question.providers.values():
+        sizes = sorted(
+            {
+                o.instance_type
+                for c in question.catalogs
+                if c.provider == provider.name
+                for o in c.offers
+                if o.mode == "serverless"
+            }
+        )
+        if provider.serverless is not None and sizes:
+            hardware = serverless_hardware(provider.name, sizes, provider.serverless, table.families)
+            placements += plan_serverless(
+                predict_all(profile, source, hardware), hardware, profile, traffic, question.slo, provider.serverless
+            )
+    return placements
+
+
+def _targets(question: Question, table: HardwareTable) -> tuple[list[Hardware], list[Placement | Misfit]]:
+    """Hardware behind the always-on offers; a type that the table lacks is said, not guessed."""
+    keys = dict.fromkeys(
+        (offer.provider, offer.instance_type) for c in question.catalogs for offer in c.offers if offer.mode == "realtime"
+    )
+    known = [table.instances[key] for key in keys if key in table.instances]
+    unknown: list[Placement | Misfit] = [
+        Misfit(provider=provider, instance_type=name, mode="realtime", reasons=("no hardware facts for this instance type",))
+        for provider, name in keys
+        if (provider, name) not in table.instances
+    ]
+    return known, unknown
+
+
+def _money(name: str, value: Decimal | float | str | None) -> Decimal | None:
+    if value is None:
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise UsageError(f"{name} must be an amount in USD, got {value!r}; write it like {name} 500") from None
+    if not amount.is_finite() or amount <= 0:
+        raise UsageError(f"{name} must be above 0, got {value}")
+    return amount

@@ -1,0 +1,122 @@
+"""Options that several commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infercost.domain.errors import UsageError
+
+_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[a-zA-Z]*)")
+_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>us|ms|s|)")
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+ModelOrProfile = Annotated[Path, typer.Argument(help="An .onnx model (measured first, cached) or a saved profile.json.")]
+Rps = Annotated[float, typer.Option("--rps", help="Mean requests a second.", envvar="INFERCOST_RPS")]
+Slos = Annotated[
+    list[str] | None,
+    typer.Option("--slo", help="Latency promise, for example p99=100ms. Repeat for several.", envvar="INFERCOST_SLO"),
+]
+Regions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--region",
+        help="Region, provider:region, or all. Repeat for several. [default: one a cloud]",
+        envvar="INFERCOST_REGION",
+    ),
+]
+Providers = Annotated[list[str] | None, typer.Option("--provider", help="Only this cloud. Repeat for several.")]
+Instances = Annotated[list[str] | None, typer.Option("--instance", help="Only these instance types; globs work (ml.c7i.*).")]
+PayloadIn = Annotated[
+    str | None, typer.Option("--payload-in", help="Request size, for example 150kB. [default: the input tensors]")
+]
+PayloadOut = Annotated[
+    str | None, typer.Option("--payload-out", help="Response size, for example 2kB. [default: the output tensors]")
+]
+LogSize = Annotated[str, typer.Option("--log-size", help="Log volume of one request.")]
+Clients = Annotated[str, typer.Option("--clients", help="Where callers are: internet (responses pay egress) or in-region.")]
+Dims = Annotated[
+    list[str] | None, typer.Option("--dim", help="Size of a symbolic dimension, for example seq=128. Repeat for several.")
+]
+InputsFile = Annotated[Path | None, typer.Option("--inputs", help="One real sample: an .npz with an array for each input.")]
+Budget = Annotated[float, typer.Option("--budget", help="Seconds to spend measuring.", min=0.5)]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.", envvar="INFERCOST_DEVICE")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again, even when the same measurement is cached.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", "-f", help="table, json, markdown or csv. [default: table, or by --out's ending]", envvar="INFERCOST_FORMAT"
+    ),
+]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file (atomically) instead of stdout.")]
+Top = Annotated[int, typer.Option("--top", help="Rows to show in a table; JSON and CSV hold all.", min=1)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings on stderr.")]
+
+
+def parse_size(text: str | None, option: str) -> int | None:
+    """Bytes from ``150kB``, ``2 MiB`` or ``4096``; None stays None.
+
+    Raises:
+        UsageError: the text is not a size.
+    """
+    if text is None:
+        return None
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or match["unit"].lower() not in _UNITS:
+        raise UsageError(f"cannot read the size {text!r}; write it like {option} 150kB (B, kB, MB, GB, KiB, MiB or GiB)")
+    return round(float(match["number"]) * _UNITS[match["unit"].lower()])
+
+
+def parse_ms(text: str, option: str) -> float:
+    """Milliseconds from ``80ms``, ``0.1s`` or ``80``.
+
+    Raises:
+        UsageError: the text is not a duration.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"cannot read the duration {text!r}; write it like {option} 80ms")
+    return float(match["number"]) * {"us": 1e-3, "ms": 1.0, "s": 1e3, "": 1.0}[match["unit"]]
+
+
+def parse_dims(texts: list[str] | None) -> dict[str, int]:
+    """Sizes by dimension name from ``seq=128``.
+
+    Raises:
+        UsageError: a text is not of that form, or a size is below 1.
+    """
+    dims: dict[str, int] = {}
+    for text in texts or ():
+        name, sign, size = text.partition("=")
+        if not sign or not name or not size.strip().isdecimal() or int(size) < 1:
+            raise UsageError(f"cannot read the dimension {text!r}; write it like --dim seq=128")
+        dims[name.strip()] = int(size)
+    return dims
+
+
+def parse_counts(text: str | None, option: str) -> tuple[int, ...] | None:
+    """Whole numbers above zero from ``1,4,16``; None stays None.
+
+    Raises:
+        UsageError: the text is not of that form.
+    """
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(f"cannot read {text!r}; write it like {option} 1,4,16")
+    return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def one_of(text: str, choices: tuple[str, ...], option: str) -> str:
+    """The text, if it is one of the choices.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if text not in choices:
+        raise UsageError(f"{option} must be {' or '.join(choices)}, got {text!r}")
+    return text

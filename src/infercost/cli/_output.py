@@ -1,0 +1,73 @@
+"""Where output goes: data to stdout or a file, everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from infercost.domain.estimate import Estimate
+    from infercost.domain.profile import Profile
+    from infercost.domain.verdict import Verdict
+    from infercost.runtime.measure import Progress
+
+_FORMAT_BY_SUFFIX = {".json": "json", ".md": "markdown", ".csv": "csv", ".txt": "table"}
+
+
+def choose_format(chosen: str | None, out: Path | None) -> str:
+    """The format the user named, else the one that the file's ending says, else a table."""
+    if chosen is not None:
+        return chosen
+    return _FORMAT_BY_SUFFIX.get(out.suffix.lower(), "table") if out is not None else "table"
+
+
+def emit(value: Profile | Estimate | Verdict, fmt: str, out: Path | None, *, top: int = 10, quiet: bool = False) -> None:
+    """Render and write. A file is written whole or not at all."""
+    from infercost.render import render
+
+    if out is None:
+        text = render(value, fmt, width=None, color=_color(), top=top)
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+        return
+    from infercost.store.artifacts import write_atomic
+
+    text = render(value, fmt, width=120, color=False, top=top)
+    write_atomic(out, (text if text.endswith("\n") else text + "\n").encode())
+    if not quiet:
+        typer.echo(f"wrote {out}", err=True)
+
+
+def warn(messages: Iterable[str], *, quiet: bool) -> None:
+    """Warnings on stderr, each once."""
+    if not quiet:
+        for message in dict.fromkeys(messages):
+            typer.echo(f"warning: {message}", err=True)
+
+
+def _color() -> bool:
+    import os
+
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """A progress bar on stderr when that is a terminal; otherwise nothing."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    bar = Bar(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    with bar:
+        task = bar.add_task("measuring", total=None)
+        yield lambda p: bar.update(task, description=p.detail or p.stage, completed=p.done, total=p.total)

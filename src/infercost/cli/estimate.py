@@ -1,0 +1,60 @@
+"""``infercost estimate``."""
+
+from __future__ import annotations
+
+import typer
+
+from infercost.cli import _options as options
+
+
+def estimate(
+    source: options.ModelOrProfile,
+    rps: options.Rps,
+    slo: options.Slos = None,
+    region: options.Regions = None,
+    provider: options.Providers = None,
+    instance: options.Instances = None,
+    payload_in: options.PayloadIn = None,
+    payload_out: options.PayloadOut = None,
+    log_size: options.LogSize = "256B",
+    clients: options.Clients = "internet",
+    dim: options.Dims = None,
+    inputs: options.InputsFile = None,
+    budget: options.Budget = 20.0,
+    device: options.Device = "auto",
+    fresh: options.Fresh = False,
+    top: options.Top = 10,
+    fmt: options.Format = None,
+    out: options.Out = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Rank every offer of three clouds by the full cost of serving this traffic within the SLO.
+
+    Exits 0 with an answer, 3 when nothing meets the SLO, 4 when no offer has a price.
+    """
+    from infercost.cli import _estimating, _output
+
+    estimated = _estimating.run(
+        source,
+        rps=rps,
+        slo=slo,
+        region=region,
+        provider=provider,
+        instance=instance,
+        payload_in=payload_in,
+        payload_out=payload_out,
+        log_size=log_size,
+        clients=clients,
+        dim=dim,
+        inputs=inputs,
+        budget=budget,
+        device=device,
+        fresh=fresh,
+        quiet=quiet,
+    )
+    _output.emit(estimated, _output.choose_format(fmt, out), out, top=top, quiet=quiet)
+    _output.warn(estimated.warnings, quiet=quiet)
+    code = _estimating.exit_code(estimated)
+    if code:
+        typer.echo(_estimating.failure(estimated), err=True)
+        raise typer.Exit(code)

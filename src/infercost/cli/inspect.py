@@ -1,0 +1,27 @@
+"""``infercost inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infercost.cli import _options as options
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(help="An .onnx model.")],
+    dim: options.Dims = None,
+    inputs: options.InputsFile = None,
+    fmt: options.Format = None,
+    out: options.Out = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read what a model file says: inputs, dimensions, parameters, FLOPs and bytes by operator."""
+    from infercost import app
+    from infercost.cli import _output
+
+    facts = app.inspect(model, dims=options.parse_dims(dim), inputs=inputs)
+    _output.emit(facts, _output.choose_format(fmt, out), out, quiet=quiet)
+    _output.warn(facts.warnings, quiet=quiet)

@@ -1,0 +1,51 @@
+"""``infercost profile``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infercost.cli import _options as options
+
+
+def profile(
+    model: Annotated[Path, typer.Argument(help="An .onnx model.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the profile (JSON) to this file.")] = None,
+    dim: options.Dims = None,
+    inputs: options.InputsFile = None,
+    batch: Annotated[str | None, typer.Option("--batch", help="Batch sizes, for example 1,4,16.")] = None,
+    threads: Annotated[str | None, typer.Option("--threads", help="Intra-op threads, for example 1,2.")] = None,
+    budget: options.Budget = 20.0,
+    device: options.Device = "auto",
+    on: Annotated[
+        str | None, typer.Option("--on", help="The instance this machine is, for example sagemaker:ml.c7i.xlarge.")
+    ] = None,
+    fresh: options.Fresh = False,
+    fmt: options.Format = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure a model on this machine: latency by batch and threads, operators, memory."""
+    from infercost import app
+    from infercost.cli import _output as output
+
+    with output.progress(quiet=quiet) as on_progress:
+        measured = app.profile(
+            model,
+            dims=options.parse_dims(dim),
+            inputs=inputs,
+            batches=options.parse_counts(batch, "--batch"),
+            threads=options.parse_counts(threads, "--threads"),
+            budget_s=budget,
+            device=options.one_of(device, ("auto", "cpu", "cuda"), "--device"),  # type: ignore[arg-type]
+            instance=on,
+            use_cache=not fresh,
+            on_progress=on_progress,
+        )
+    if out is not None:
+        app.save(measured, out)
+    output.emit(measured, output.choose_format(fmt, None), None)
+    output.warn((*measured.model.warnings, *measured.warnings), quiet=quiet)
+    if out is not None and not quiet:
+        typer.echo(f"wrote {out}", err=True)
