@@ -148,6 +148,8 @@ class Estimate:
     candidates: tuple[Candidate, ...]
     rejected: tuple[Rejected, ...]
     summary: Summary
+    default_regions: bool = False
+    """True when the user named no region and each cloud's default was used."""
     runner_up: str | None = None
     """Why the second tie group lost, in one line."""
     not_priced: tuple[str, ...] = ()
