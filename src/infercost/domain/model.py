@@ -15,6 +15,10 @@ class TensorFacts:
     dtype: str
     shape: tuple[int | str | None, ...] = ()
     bound_shape: tuple[int, ...] | None = None
+    batch_axis: int | None = None
+    """Axis that grows with the batch; None when none does."""
+    values: str | None = None
+    """How generated inputs fill it (``uniform:0:1``, ``integers:0:30521``, ``constant:1`` …); None for outputs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,6 +135,9 @@ class Machine:
     cpu_vendor: str = ""
     cpu_family: str | None = None
     """Key into the hardware table (``intel-icelake``, ``amd-epyc-milan`` …); None if unrecognised."""
+    cpu_family_id: int | None = None
+    """The CPU's own family number (x86), as in /proc/cpuinfo; tells generations apart when the name is masked."""
+    cpu_model_id: int | None = None
     arch: str
     isa: tuple[str, ...] = ()
     logical_cpus: int
