@@ -63,6 +63,8 @@ class Hardware:
     accelerator: Accelerator | None = None
     accelerator_count: int = 0
     source: str = ""
+    note: str = ""
+    """What a reader should know: why the CPU is unknown, or which of several was taken."""
 
     @property
     def cores(self) -> float:
