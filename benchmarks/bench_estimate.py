@@ -1,0 +1,68 @@
+"""``infercost estimate`` from a saved profile over every offer of every region, process start included.
+
+The bar: the median is below 2 s on two cores, for each format. Exits 1 above it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from infercost import demo_model
+
+BAR_S = 2.0
+COMMAND = [sys.executable, "-m", "infercost"]
+QUESTION = ["--rps", "50", "--slo", "p99=100ms", "--region", "all"]
+
+
+def demo_profile(folder: Path) -> Path:
+    """Measure the shipped model, quickly: the figure does not depend on which model it is."""
+    profile = folder / "profile.json"
+    subprocess.run([*COMMAND, "profile", str(demo_model()), "--budget", "3", "--out", str(profile), "--quiet"], check=True)
+    return profile
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Wall time of infercost estimate over all regions.")
+    parser.add_argument("profile", type=Path, nargs="?", help="a saved profile; without it, the shipped model is measured")
+    parser.add_argument("--runs", type=int, default=10)
+    options = parser.parse_args()
+    slow = False
+    with tempfile.TemporaryDirectory() as folder:
+        profile = options.profile or demo_profile(Path(folder))
+        for fmt in ("table", "json"):
+            command = [
+                *COMMAND,
+                "estimate",
+                str(profile),
+                "--rps",
+                "50",
+                "--slo",
+                "p99=100ms",
+                "--region",
+                "all",
+                "--format",
+                fmt,
+            ]
+            times = []
+            size = 0
+            for _ in range(options.runs + 1):
+                start = time.perf_counter()
+                done = subprocess.run(command, check=True, capture_output=True)
+                times.append(time.perf_counter() - start)
+                size = len(done.stdout)
+            times = times[1:]  # the first one fills the file cache
+            median = statistics.median(times)
+            slow |= median >= BAR_S
+            print(f"{fmt:5} median {median:.2f} s   min {min(times):.2f} s   max {max(times):.2f} s   {size / 1e3:,.0f} kB")
+    print(f"bar {BAR_S:g} s")
+    sys.exit(slow)
+
+
+if __name__ == "__main__":
+    main()
