@@ -48,7 +48,7 @@ class Region:
     key: str
     location: str
     geography: str
-    """``us``, ``eu``, ``apac``, ``sa``, ``me``, ``af``, ``ca``, ``gov``."""
+    """``us``, ``ca``, ``mx``, ``sa``, ``eu``, ``me``, ``af``, ``apac``, ``gov``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
+from infercost.domain.price import Mode
+
 Driver = Literal[
     "endpoint_storage_gb",
     "request_gb",
@@ -32,6 +34,8 @@ class Charge:
     """The quantity where it does not follow from the traffic (GB of disk a replica, of image)."""
     note: str = ""
     """Where the rule or the assumed quantity comes from."""
+    modes: tuple[Mode, ...] = ("realtime", "serverless")
+    """The modes that are billed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,8 @@ class HostingRules:
     memory_reserved_gib: float
     """Memory of a replica that the platform itself takes."""
     source: str
+    vcpus_reserved: float = 0.0
+    """vCPUs of a replica that the platform itself takes."""
 
 
 @runtime_checkable

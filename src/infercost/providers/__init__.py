@@ -1,1 +1,1 @@
-"""providers."""
+"""One package a cloud: its facts as data, and its price snapshot. Clouds never see each other."""

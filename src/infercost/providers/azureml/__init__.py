@@ -1,0 +1,60 @@
+"""Azure Machine Learning: managed online endpoints."""
+
+from __future__ import annotations
+
+from infercost.domain.provider import Charge, CloudProvider, HostingRules
+
+__all__ = ["PROVIDER"]
+
+PROVIDER = CloudProvider(
+    name="azureml",
+    title="Azure Machine Learning",
+    default_region="eastus",
+    catalog_package="infercost.providers.azureml",
+    charges=(
+        Charge(
+            name="egress",
+            item="egress_internet_gb",
+            driver="egress_gb",
+            note="compute and networking are billed, with no surcharge"
+            " (learn.microsoft.com/azure/machine-learning/concept-endpoints-online); the 100 GB a month that a zone has"
+            " free are not deducted",
+        ),
+        Charge(name="logs", item="logs_ingest_gb", driver="log_gb", note="container logs go to Log Analytics (pay as you go)"),
+        Charge(
+            name="registry",
+            item="registry_gb_month",
+            driver="registry_gb",
+            fixed_quantity=2.0,
+            note="a 2 GB serving image in the workspace's Container Registry is assumed, at the rate beyond the included 10 GB",
+        ),
+        Charge(
+            name="artifact",
+            item="object_storage_gb_month",
+            driver="artifact_gb",
+            note="the model in Blob storage (hot, LRS), by its file size",
+        ),
+    ),
+    hosting=HostingRules(
+        min_replicas=1,
+        recommended_min_replicas=3,
+        billing_granularity_s=1.0,
+        minimum_billed_s=0.0,
+        max_payload_bytes=None,
+        memory_reserved_gib=1.0,
+        source="three instances for high availability: learn.microsoft.com/azure/machine-learning/concept-endpoints-online;"
+        " no payload limit is documented, but 5 MB/s and 500 requests a second an endpoint until raised:"
+        " learn.microsoft.com/azure/machine-learning/how-to-manage-quotas; the 20 % more cores that upgrades need are quota,"
+        " not billed; billing by the second and 1 GiB for the platform are assumed",
+    ),
+    not_priced=(
+        "taxes, support plans, private discounts, reservations and savings plans",
+        "free allowances: they belong to the account, which may have used them up",
+        "the workspace's standing costs: the registry's daily fee (about 5 USD a month for Basic), Key Vault, Storage transactions",
+        "OS disks of the instances, where the cloud bills them",
+        "private endpoints, managed virtual network rules, firewalls, and traffic between zones or regions",
+        "data collection and model monitoring",
+        "keeping logs beyond the included days, alerts and custom metrics",
+        "Application Gateway, Front Door or API Management in front of the endpoint",
+    ),
+)

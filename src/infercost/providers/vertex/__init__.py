@@ -1,0 +1,67 @@
+"""Google Vertex AI: online prediction on dedicated machines."""
+
+from __future__ import annotations
+
+from infercost.domain.provider import Charge, CloudProvider, HostingRules
+
+__all__ = ["PROVIDER"]
+
+_MB = 2**20
+
+PROVIDER = CloudProvider(
+    name="vertex",
+    title="Google Vertex AI",
+    default_region="us-central1",
+    catalog_package="infercost.providers.vertex",
+    charges=(
+        Charge(
+            name="egress",
+            item="egress_internet_gb",
+            driver="egress_gb",
+            note="assumed: the price page of online prediction names no rate of its own, so the general one of internet"
+            " data transfer (premium tier) is used; the free first GiB is not deducted",
+        ),
+        Charge(
+            name="logs",
+            item="logs_ingest_gb",
+            driver="log_gb",
+            note="container logs go to Cloud Logging; the 50 GiB a month that a project has free are not deducted",
+        ),
+        Charge(
+            name="registry",
+            item="registry_gb_month",
+            driver="registry_gb",
+            fixed_quantity=2.0,
+            note="a 2 GB serving image in Artifact Registry is assumed; Google's prebuilt images are not billed",
+        ),
+        Charge(
+            name="artifact",
+            item="object_storage_gb_month",
+            driver="artifact_gb",
+            note="the model in Cloud Storage Standard, by its file size",
+        ),
+    ),
+    hosting=HostingRules(
+        min_replicas=1,
+        recommended_min_replicas=2,
+        billing_granularity_s=30.0,
+        minimum_billed_s=30.0,
+        max_payload_bytes=10 * _MB,
+        memory_reserved_gib=1.0,
+        vcpus_reserved=1.0,
+        source="payload 10 MB on a dedicated public endpoint, which Google recommends (1.5 MB on a shared one):"
+        " cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type; about one vCPU a replica for system processes,"
+        " and two nodes for availability: cloud.google.com/vertex-ai/docs/predictions/configure-compute; billing in steps"
+        " of 30 s and 1 GiB for the platform are assumed",
+    ),
+    not_priced=(
+        "taxes, support plans, private discounts and committed-use discounts",
+        "free allowances: they belong to the account or project, which may have used them up",
+        "GPUs attached to N1 machines, TPUs, Spot, DWS and reservations",
+        "request-response logging to BigQuery, Model Monitoring and explanations",
+        "Private Service Connect, Cloud NAT and traffic between zones or regions",
+        "egress to Australia and China, which costs more than the rate used",
+        "storing logs beyond 30 days, custom metrics, and Cloud Storage operations",
+        "API Gateway or a load balancer in front of the endpoint",
+    ),
+)
