@@ -1,1 +1,80 @@
-"""render."""
+"""Artifacts for people and programs: one function, ``render``, and a module a format.
+
+Renderers are found by kind and format in one table and imported when used.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from infercost.domain.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from infercost.domain.estimate import Estimate
+    from infercost.domain.profile import Profile
+    from infercost.domain.verdict import Verdict
+
+__all__ = ["FORMATS", "View", "render"]
+
+_RENDERERS: Final[dict[str, dict[str, str]]] = {
+    "table": {"estimate": "table:estimate", "profile": "profile_table:profile", "verdict": "verdict:verdict"},
+    "json": {"estimate": "json:artifact", "profile": "json:artifact", "verdict": "json:artifact"},
+    "markdown": {"estimate": "markdown:estimate", "profile": "markdown:profile", "verdict": "markdown:verdict"},
+    "csv": {"estimate": "csv:candidates", "profile": "csv:points", "verdict": "csv:checks"},
+}
+"""Format, then kind of artifact, to ``module:function`` in this package."""
+
+FORMATS: Final = tuple(_RENDERERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How a reader wants to see an artifact; formats use what concerns them."""
+
+    width: int
+    """Columns of the terminal."""
+    color: bool = False
+    top: int = 10
+    """Candidates shown; JSON and CSV hold all."""
+    details: bool = False
+    """Show everything that is shortened otherwise."""
+
+
+def render(
+    value: Estimate | Profile | Verdict,
+    format: str,
+    *,
+    width: int | None = None,
+    color: bool = False,
+    top: int = 10,
+    details: bool = False,
+) -> str:
+    """An artifact as text that ends with a newline.
+
+    Args:
+        value: what to show.
+        format: one of :data:`FORMATS`.
+        width: columns of a table; None asks the terminal (``COLUMNS``, else 80).
+        color: whether tables may hold ANSI codes; the caller knows the terminal and ``NO_COLOR``.
+        top: candidates shown in tables and Markdown; JSON and CSV hold all.
+        details: show all warnings, reasons and notes instead of the first few.
+
+    Raises:
+        UnknownNameError: there is no such format.
+        UsageError: ``top`` or ``width`` is not above 0.
+    """
+    if format not in _RENDERERS:
+        raise UnknownNameError("format", format, FORMATS)
+    if top < 1:
+        raise UsageError(f"the number of candidates to show must be at least 1, got {top}; try --top 10")
+    if width is not None and width < 1:
+        raise UsageError(f"the width must be at least 1 column, got {width}; leave it out to use the terminal's")
+    columns = width if width is not None else shutil.get_terminal_size((80, 24)).columns
+    module, _, function = _RENDERERS[format][value.kind].partition(":")
+    renderer: Callable[..., str] = getattr(import_module(f"{__name__}.{module}"), function)
+    return renderer(value, View(width=columns, color=color, top=top, details=details))

@@ -1,0 +1,189 @@
+"""An estimate as a table for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from infercost.render import digest, figures
+from infercost.render._terminal import Column, columns, facts, first_that_fits, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from infercost.domain.estimate import Candidate, Estimate
+    from infercost.render import View
+    from infercost.render.digest import Row
+
+
+def estimate(value: Estimate, view: View) -> str:
+    """The ranking, why the others lost, the winner's bill, and what the prices rest on."""
+    parts: list[RenderableType | str] = [
+        Text(figures.question(value.model.name, value.traffic, value.slo), style="bold"),
+        f"Profiled on {value.model.machine}. A request carries {figures.payload(value.traffic)}.",
+        f"Regions: {digest.regions(value)}",
+        "",
+    ]
+    parts += _ranked(value, view) if value.candidates else _missed(value, view)
+    parts += ["", facts(_explanations(value, view))]
+    return to_text(parts, view)
+
+
+def ranking(rows: Sequence[Row], view: View) -> Table:
+    """The ranking in the richest layout that fits the terminal."""
+    return first_that_fits((_wide(rows, band=True), _wide(rows, band=False), *_narrow(rows)), view)
+
+
+def bill(candidate: Candidate, *, notes: bool) -> Table:
+    """The lines of a candidate's month."""
+    lines = candidate.lines
+    names = digest.line_names(candidate)
+    parts = [
+        Column("  line", [[f"  {name}"] for name in names]),
+        Column("quantity", [[figures.quantity(x.quantity)] for x in lines], justify="right"),
+        Column("price", [[figures.price(x.price)] for x in lines], justify="right"),
+        Column("per", [[figures.clean(x.unit)] for x in lines]),
+        Column("$/month", [[figures.money(x.monthly_cost)] for x in lines], justify="right"),
+    ]
+    if notes:
+        parts.append(Column("", [[figures.clean(x.note or "")] for x in lines], wrap=True))
+    return columns(parts)
+
+
+def _ranked(value: Estimate, view: View) -> list[RenderableType | str]:
+    rows = digest.ranking(value)
+    shown = rows[: view.top]
+    winner = rows[0].candidate
+    total = digest.bill(winner)
+    parts: list[RenderableType | str] = [ranking(shown, view), Text(_legend(value, rows, shown), style="dim"), ""]
+    if value.runner_up:
+        parts += [figures.clean(value.runner_up), ""]
+    parts.append(Text(f"The month's bill of {_name(winner)}", style="bold"))
+    parts.append(bill(winner, notes=view.details))
+    parts.append(f"  {digest.totals(total)}")
+    parts += [f"  {figures.clean(note)}" for note in winner.notes]
+    return parts
+
+
+def _missed(value: Estimate, view: View) -> list[RenderableType | str]:
+    parts: list[RenderableType | str] = [Text(digest.headline(value), style="bold red")]
+    closest = digest.nearest(value, view.top if view.details else min(view.top, 5))
+    if closest:
+        best = [figures.milliseconds(offer.best_latency_ms or 0.0) for offer in closest]
+        parts += [
+            "",
+            Text("The closest, each at its best configuration and negligible load:"),
+            columns(
+                [
+                    Column("instance", [[figures.clean(offer.instance_type)] for offer in closest]),
+                    Column("where", [[f"{offer.provider} {offer.region}"] for offer in closest]),
+                    Column(_metric(value), [[text] for text in best], justify="right"),
+                    Column("", [[digest.miss(value, offer)] for offer in closest], wrap=True),
+                ]
+            ),
+        ]
+    return parts
+
+
+def _metric(value: Estimate) -> str:
+    return value.slo.targets[0].metric if len(value.slo.targets) == 1 else "best"
+
+
+def _explanations(value: Estimate, view: View) -> Iterable[tuple[str, Sequence[str]]]:
+    few = 10**9 if view.details else digest.FEW
+    s = value.summary
+    groups = digest.ruled_out(value.rejected)
+    if groups:
+        lines = [f"{figures.count(s.rejected, 'offer')} of {s.offers:,}", *digest.reasons(groups[:few])]
+        rest = sum(group.offers for group in groups[few:])
+        yield "Ruled out", [*lines, *([f"{rest:,} for other reasons ({digest.MORE})"] if rest else [])]
+    if s.no_price:
+        yield "No price", [f"{figures.count(s.no_price, 'offer')}, listed without one: not ranked, not counted as free"]
+    yield "Prices", digest.prices(value)
+    if view.details:
+        yield "Sources", [f"{figures.clean(c.provider)}: {figures.clean(c.source)}" for c in value.price_catalogs]
+    yield "Not priced", ["; ".join(digest.shorten(value.not_priced, few, digest.MORE))] if value.not_priced else []
+    yield "Warnings", digest.shorten(value.warnings, few, digest.MORE)
+
+
+def _legend(value: Estimate, rows: Sequence[Row], shown: Sequence[Row]) -> str:
+    parts = ["$/1M: per million inferences", "serving: w workers of t threads"]
+    if any(row.label.endswith("=") for row in shown):
+        parts.append("=: a tie, inside each other's band")
+    if any(row.candidate.slo_holds == "at_risk" for row in shown):
+        parts.append("!: may miss the SLO at the slow end of its band")
+    if any(digest.bill(row.candidate).unpriced for row in shown):
+        parts.append("+: lines without a price are not in it")
+    text = "; ".join(parts) + "."
+    if digest.is_condensed(value):
+        text += " Each instance once, in its cheapest region."
+    if len(rows) > len(shown):
+        text += f" {len(rows) - len(shown):,} more can serve it: --top {len(rows)}, or --format csv for all."
+    return text
+
+
+def _name(candidate: Candidate) -> str:
+    return f"{_times(candidate)}, {_where(candidate)}"
+
+
+def _wide(rows: Sequence[Row], *, band: bool) -> Table:
+    """One line a row."""
+    chosen = [row.candidate for row in rows]
+    instances = [[_times(c), *_extras(row)] for row, c in zip(rows, chosen, strict=True)]
+    parts = [
+        Column("#", [[row.label] for row in rows], justify="right", style="bold"),
+        Column("cloud", [[figures.clean(c.provider)] for c in chosen]),
+        Column("region", [[figures.clean(c.region)] for c in chosen]),
+        Column("instance × replicas", instances, style="bold"),
+        Column("serving", [[f"{figures.workers(c.serving)} {figures.batch(c.serving)}"] for c in chosen]),
+        Column("p99", [[_p99(c)] for c in chosen], justify="right"),
+        Column("$/1M (90 % band)", [[figures.banded(c.cost.per_million)] for c in chosen], style="bold"),
+        Column("$/month", [[_monthly(c)] for c in chosen], justify="right"),
+        Column("basis", [[figures.certainty(c) if band else c.provenance] for c in chosen]),
+    ]
+    return columns(parts)
+
+
+def _narrow(rows: Sequence[Row]) -> Iterable[Table]:
+    """Two lines a row, giving up the monthly band, then the gaps, then how it is served."""
+    chosen = [row.candidate for row in rows]
+    instances = [[_times(c), _where(c), *_extras(row)] for row, c in zip(rows, chosen, strict=True)]
+    millions = [[figures.money(c.cost.per_million.likely), figures.span(c.cost.per_million)] for c in chosen]
+    months = [[_monthly(c), figures.span(c.cost.per_month)] for c in chosen]
+    rank = Column("#", [[row.label] for row in rows], justify="right", style="bold")
+    what = Column("instance × replicas\ncloud, region", instances, wrap=True, style="bold")
+    serving = Column("serving", [[figures.workers(c.serving), figures.batch(c.serving)] for c in chosen])
+    p99 = Column("p99\nbasis", [[_p99(c), c.provenance] for c in chosen], justify="right")
+    million = Column("$/1M\n90 % band", millions, justify="right", style="bold")
+    month = Column("$/month", [cell[:1] for cell in months], justify="right")
+    yield columns([rank, what, serving, p99, million, Column("$/month\n90 % band", months, justify="right")])
+    yield columns([rank, what, serving, p99, million, month])
+    yield columns([rank, what, serving, p99, million, month], gap=1)
+    yield columns([rank, what, p99, million, month], gap=1)
+
+
+def _times(candidate: Candidate) -> str:
+    return f"{figures.instance(candidate)} × {figures.replicas(candidate.replicas)}"
+
+
+def _where(candidate: Candidate) -> str:
+    return f"{figures.clean(candidate.provider)} {figures.clean(candidate.region)}"
+
+
+def _extras(row: Row) -> list[str]:
+    accelerator = row.candidate.accelerator
+    return [text for text in (figures.clean(accelerator or ""), row.elsewhere) if text]
+
+
+def _p99(candidate: Candidate) -> str:
+    text = figures.milliseconds(candidate.latency_ms.p99)
+    return f"{text} !" if candidate.slo_holds == "at_risk" else text
+
+
+def _monthly(candidate: Candidate) -> str:
+    text = figures.money(candidate.cost.per_month.likely)
+    return f"{text} +" if digest.bill(candidate).unpriced else text

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from infercost.render import render
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_estimate_tables_look_as_they_did(named_estimate, golden, width):
+    name, estimate = named_estimate
+    golden(f"estimate-{name}-{width}.txt", render(estimate, "table", width=width))
+
+
+def test_markdown_of_an_estimate_looks_as_it_did(named_estimate, golden):
+    name, estimate = named_estimate
+    golden(f"estimate-{name}.md", render(estimate, "markdown"))
+
+
+@pytest.mark.parametrize("name", ["ties", "serverless", "unpriced", "infeasible"])
+@pytest.mark.parametrize("fmt", ["csv", "json"])
+def test_data_of_an_estimate_looks_as_it_did(estimates, golden, name, fmt):
+    golden(f"estimate-{name}.{fmt}", render(estimates[name], fmt))
+
+
+def test_details_look_as_they_did(estimates, golden):
+    golden("estimate-ties-details-120.txt", render(estimates["ties"], "table", width=120, details=True))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_profile_tables_look_as_they_did(profile, golden, width):
+    golden(f"profile-{width}.txt", render(profile, "table", width=width))
+
+
+@pytest.mark.parametrize(("fmt", "suffix"), [("markdown", "md"), ("csv", "csv"), ("json", "json")])
+def test_other_formats_of_a_profile_look_as_they_did(profile, golden, fmt, suffix):
+    golden(f"profile.{suffix}", render(profile, fmt))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_verdict_tables_look_as_they_did(named_verdict, golden, width):
+    name, verdict = named_verdict
+    golden(f"verdict-{name}-{width}.txt", render(verdict, "table", width=width))
+
+
+@pytest.mark.parametrize(("fmt", "suffix"), [("markdown", "md"), ("csv", "csv"), ("json", "json")])
+def test_other_formats_of_a_verdict_look_as_they_did(named_verdict, golden, fmt, suffix):
+    name, verdict = named_verdict
+    golden(f"verdict-{name}.{suffix}", render(verdict, fmt))
