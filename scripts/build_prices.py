@@ -121,40 +121,49 @@ def decimal_text(text: str) -> str:
 
 def public_source(text: str) -> str:
     """A source line without the numbers of the index it was found through."""
-    text = re.sub(r"stored code file \(repository not named by the index\), id \d+, ?", "public code: ", text)
-    text = re.sub(r"stored code (file )?id \d+( \(repository not named( by the index)?\))?", "public code", text)
+    text = re.sub(r"stored code( file)?( \(repository not named( by the index)?\)|,? id \d+)*[,:]? ?", "public code: ", text)
     return re.sub(r"\s+", " ", text).strip()
 
 
 def offers(frame: pd.DataFrame, *, mode: str, unit: str) -> pd.DataFrame:
     """Offer rows from columns region, instance_type, price and (optional) flag."""
-    flags = frame["flag"] if "flag" in frame else ""
-    table = frame.assign(mode=mode, unit=unit, flag=flags, price=[decimal_text(p) if p else "" for p in frame["price"]])
+    prices = [decimal_text(price) if price else "" for price in frame["price"]]
+    table = frame.assign(mode=mode, unit=unit, flag=frame.get("flag", ""), price=prices)
     return table[OFFER_COLUMNS]
 
 
-def rates(rows: list[tuple[str, str, str, str, str, str, str]]) -> pd.DataFrame:
-    """Rate rows in ``RATE_COLUMNS`` order; a rate of zero is refused."""
-    table = pd.DataFrame(rows, columns=RATE_COLUMNS)
+def rate_rows(frame: pd.DataFrame, item: str, unit: str, start: str = "0") -> pd.DataFrame:
+    """Rate rows of one item and tier from columns region, usd_per_unit, source_date and source."""
+    renamed = frame.rename(
+        columns={"usd_per_unit": "price", "source_date": "as_of", "item": "source_item", "unit": "source_unit"}
+    )
+    return renamed.assign(item=item, unit=unit, from_quantity=start)[RATE_COLUMNS]
+
+
+def rates(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """All rates of a provider, prices canonical; a rate of zero is refused."""
+    table = pd.concat(tables, ignore_index=True)
     table["price"] = [decimal_text(price) for price in table["price"]]
-    if (table["price"] == "").any():
-        raise BuildError(f"a rate is zero: {table[table['price'] == ''].iloc[0].to_dict()}")
+    zero = table[table["price"] == ""]
+    if not zero.empty:
+        raise BuildError(f"a rate is zero: {zero.iloc[0].to_dict()}")
     table["source"] = [public_source(source) for source in table["source"]]
     return table
 
 
-def hidden_rates(hidden: pd.DataFrame, cloud: str, service: str, item: str) -> pd.DataFrame:
-    """The matching rows of the hidden-cost list; at least one."""
-    rows = hidden[(hidden["cloud"] == cloud) & (hidden["service"] == service) & hidden["item"].str.contains(item, regex=False)]
-    if rows.empty:
-        raise BuildError(f"the hidden-cost list has no row for {cloud} / {service} / {item}")
-    return rows
+def matching(frame: pd.DataFrame, **values: str) -> pd.DataFrame:
+    """The rows whose columns have these values; at least one."""
+    for column, value in values.items():
+        frame = frame[frame[column] == value]
+    if frame.empty:
+        raise BuildError(f"no row with {', '.join(f'{column} = {value}' for column, value in values.items())}")
+    return frame
 
 
-def own_rates(facts: Path, provider: str) -> list[tuple[str, ...]]:
-    """Rates that the project adds, each with its own source."""
+def own_rates(facts: Path, provider: str) -> pd.DataFrame:
+    """Rates that the project adds, each with its own source; none is fine."""
     table = pd.read_csv(facts / "rates.csv", dtype=str, keep_default_na=False)
-    return list(table[table["provider"] == provider][RATE_COLUMNS].itertuples(index=False, name=None))
+    return table[table["provider"] == provider][RATE_COLUMNS]
 
 
 def sort_key(column: pd.Series) -> pd.Series:
@@ -210,29 +219,22 @@ def build_sagemaker(sources: Sources, facts: Path) -> Snapshot:
 def sagemaker_rates(sources: Sources, facts: Path) -> pd.DataFrame:
     """Data processing and storage of endpoints, egress in tiers, logs, registry, object storage."""
     other = sources.table("aws_sagemaker_other_rates.csv", "per row: see the source column of rates.csv", "facts, quoted")
-    hidden = hidden_costs(sources)
-    rows: list[tuple[str, ...]] = own_rates(facts, "sagemaker")
-    keys = {
-        "endpoint_data_in": ("data_in_gb", "GB"),
-        "endpoint_data_out": ("data_out_gb", "GB"),
-        "endpoint_ml_storage_gp2": ("endpoint_storage_gb_month", "GB-month"),
+    aws = matching(hidden_costs(sources), cloud="aws")
+    tables = [
+        own_rates(facts, "sagemaker"),
+        rate_rows(matching(other, item="endpoint_data_in"), "data_in_gb", "GB"),
+        rate_rows(matching(other, item="endpoint_data_out"), "data_out_gb", "GB"),
+        rate_rows(matching(other, item="endpoint_ml_storage_gp2"), "endpoint_storage_gb_month", "GB-month"),
         # An asynchronous endpoint's volume is billed by the same hosting meter (Host:VolumeUsage).
-        "async_attached_volume": ("endpoint_storage_gb_month", "GB-month"),
-    }
-    for row in other[other["item"].isin(list(keys))].itertuples():
-        item, unit = keys[row.item]
-        rows.append((item, row.region, unit, row.usd_per_unit, "0", row.source_date, row.source))
+        rate_rows(matching(other, item="async_attached_volume"), "endpoint_storage_gb_month", "GB-month"),
+        rate_rows(matching(aws, service="CloudWatch Logs", item="Data ingested"), "logs_ingest_gb", "GB"),
+        rate_rows(matching(aws, service="ECR", item="Storage"), "registry_gb_month", "GB-month"),
+        rate_rows(matching(aws, service="S3", item="Standard: Storage"), "object_storage_gb_month", "GiB-month"),
+    ]
     for tier, start in AWS_EGRESS_TIERS.items():
-        for row in hidden_rates(hidden, "aws", "Data transfer", f"Outbound data transfer to Internet ({tier})").itertuples():
-            rows.append(("egress_internet_gb", row.region, "GB", row.usd_per_unit, start, row.source_date, row.source))
-    for item, unit, service, name in (
-        ("logs_ingest_gb", "GB", "CloudWatch Logs", "Data ingested"),
-        ("registry_gb_month", "GB-month", "ECR", "Storage"),
-        ("object_storage_gb_month", "GiB-month", "S3", "Standard: Storage"),
-    ):
-        for row in hidden_rates(hidden, "aws", service, name).itertuples():
-            rows.append((item, row.region, unit, row.usd_per_unit, "0", row.source_date, row.source))
-    return rates(rows)
+        found = matching(aws, service="Data transfer", item=f"Outbound data transfer to Internet ({tier})")
+        tables.append(rate_rows(found, "egress_internet_gb", "GB", start))
+    return rates(tables)
 
 
 # ---------------------------------------------------------------- Azure ML
@@ -298,28 +300,30 @@ def check_azure_join(prices: pd.DataFrame, vms: pd.DataFrame) -> None:
 
 def azureml_rates(sources: Sources, facts: Path) -> pd.DataFrame:
     """Egress by zone, logs, registry and blob storage where a source has them."""
-    hidden = hidden_costs(sources)
+    azure = matching(hidden_costs(sources), cloud="azure")
     zones = sources.document("azure_egress_zones.json", "Azure Retail Prices API, checked 2026-09-24", "facts")
-    bandwidth = hidden_rates(hidden, "azure", "Bandwidth", "Rtn Preference: MGN")
-    rows: list[tuple[str, ...]] = own_rates(facts, "azureml")
-    for zone, region in (("zone-1", "lowest-priced zone"), ("zone-3", "brazilsouth")):
-        row = bandwidth[bandwidth["region"] == region].iloc[0]
-        if zone == "zone-3" and region not in zones[zone]:
-            raise BuildError(f"{region} is not in {zone}")
-        source = f"{row['source']}; {zone} by azure_egress_zones.json"
-        rows += [("egress_internet_gb", key, "GB", row["usd_per_unit"], "0", row["source_date"], source) for key in zones[zone]]
-    for row in hidden_rates(hidden, "azure", "Log Analytics", "Log data ingestion").itertuples():
-        if row.item == "Log data ingestion":
-            rows.append(("logs_ingest_gb", row.region, "GB", row.usd_per_unit, "0", row.source_date, row.source))
-    for row in hidden_rates(hidden, "azure", "Container Registry", "Storage (over 10GB)").itertuples():
+    bandwidth = azure[(azure["service"] == "Bandwidth") & azure["item"].str.contains("Rtn Preference: MGN", regex=False)]
+    registry = matching(azure, service="Container Registry", item="Storage (over 10GB)")
+    tables = [
+        own_rates(facts, "azureml"),
+        rate_rows(matching(azure, service="Log Analytics", item="Log data ingestion"), "logs_ingest_gb", "GB"),
         # The test's Basic registries are all in West Europe; East US is only a replica of its Premium ones.
-        rows.append(("registry_gb_month", "westeurope", "GB-month", row.usd_per_unit, "0", row.source_date, row.source))
+        rate_rows(registry.assign(region="westeurope"), "registry_gb_month", "GB-month"),
+    ]
+    for zone, region in (("zone-1", "lowest-priced zone"), ("zone-3", "brazilsouth")):
+        if region not in (*zones[zone], "lowest-priced zone"):
+            raise BuildError(f"{region} is not in {zone}")
+        priced = matching(bandwidth, region=region).iloc[0]
+        # One meter a zone, so the price holds in all of its regions.
+        frame = pd.DataFrame(
+            {"region": zones[zone], "usd_per_unit": priced["usd_per_unit"], "source_date": priced["source_date"]}
+        )
+        frame["source"] = f"{priced['source']}; {zone} by azure_egress_zones.json"
+        tables.append(rate_rows(frame, "egress_internet_gb", "GB"))
     for tier, start in AZURE_BLOB_TIERS.items():
-        for row in hidden_rates(hidden, "azure", "Blob Storage hot LRS", f"Capacity ({tier})").itertuples():
-            rows.append(
-                ("object_storage_gb_month", row.region, "GB-month", row.usd_per_unit, start, row.source_date, row.source)
-            )
-    return rates(rows)
+        found = matching(azure, service="Blob Storage hot LRS", item=f"Capacity ({tier})")
+        tables.append(rate_rows(found, "object_storage_gb_month", "GB-month", start))
+    return rates(tables)
 
 
 # ---------------------------------------------------------------- Vertex AI
@@ -398,20 +402,17 @@ def vertex_rates(sources: Sources, facts: Path) -> pd.DataFrame:
     """Egress in tiers and object storage by region; logs and registry at one price for all regions."""
     pattern = "gcp_storage_network_monitoring_*.csv"
     origin = "Cyclenerd/google-cloud-pricing-cost-calculator@fd66b26f pricing.yml"
-    network = sources.table(pattern, origin, "Apache-2.0")
-    date = sources.date(pattern)
-    rows: list[tuple[str, ...]] = own_rates(facts, "vertex")
-    regions = set(region_table(facts, "vertex")["region"])
-    network = network[network["region"].isin(regions)]
-    for row in network[network["item"] == "traffic/egress/internet"].itertuples():
-        rows.append(("egress_internet_gb", row.region, "GiB", row.usd_per_unit, GCP_EGRESS_TIERS[row.tier], date, origin))
-    for row in network[(network["service"] == "Cloud Storage") & (network["item"] == "standard")].itertuples():
-        rows.append(("object_storage_gb_month", row.region, "GiB-month", row.usd_per_unit, "0", date, origin))
-    for row in hidden_rates(hidden_costs(sources), "gcp", "Cloud Logging", "Logging data").itertuples():
-        if row.region != "global":
-            raise BuildError(f"Cloud Logging was one price for all regions, now {row.region}")
-        rows.append(("logs_ingest_gb", "*", "GiB", row.usd_per_unit, "0", row.source_date, row.source))
-    return rates(rows)
+    listed = sources.table(pattern, origin, "Apache-2.0").assign(source_date=sources.date(pattern), source=origin)
+    logs = matching(hidden_costs(sources), cloud="gcp", service="Cloud Logging", item="Logging data", region="global")
+    egress = matching(listed, item="traffic/egress/internet")
+    tables = [
+        own_rates(facts, "vertex"),
+        rate_rows(logs.assign(region="*"), "logs_ingest_gb", "GiB"),
+        rate_rows(matching(listed, service="Cloud Storage", item="standard"), "object_storage_gb_month", "GiB-month"),
+    ]
+    for tier, start in GCP_EGRESS_TIERS.items():
+        tables.append(rate_rows(matching(egress, tier=tier), "egress_internet_gb", "GiB", start))
+    return rates(tables)
 
 
 # ---------------------------------------------------------------- writing
@@ -429,7 +430,8 @@ def explanations(facts: Path, provider: str) -> list[dict[str, str]]:
     """Oddities of the data that were looked into."""
     table = pd.read_csv(facts / "explanations.csv", dtype=str, keep_default_na=False)
     columns = ["check", "subject", "reason"]
-    return table[table["provider"] == provider].sort_values(columns)[columns].to_dict("records")
+    rows = table[table["provider"] == provider].sort_values(columns)[columns]
+    return [dict(zip(columns, row, strict=True)) for row in rows.itertuples(index=False, name=None)]
 
 
 def write_snapshot(snapshot: Snapshot, sources: Sources, facts: Path, folder: Path) -> None:
@@ -481,9 +483,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{provider}: {error}", file=sys.stderr)
             return 1
         priced = int((snapshot.offers["price"] != "").sum())
-        print(
-            f"{provider}: {len(snapshot.offers)} offers ({priced} priced), {len(snapshot.rates)} rates, {snapshot.about['as_of']}"
-        )
+        print(f"{provider}: {len(snapshot.offers)} offers, {priced} of them priced, as of {snapshot.about['as_of']}")
     return 0
 
 

@@ -77,7 +77,7 @@ def _load(name: str) -> Provider:
     point = points[0]
     try:
         provider = point.load()
-    except Exception as error:  # noqa: BLE001 - a third party's package may fail in any way
+    except Exception as error:  # a third party's package may fail in any way
         reason = f"{type(error).__name__}: {error}"
         raise ProviderError(f"provider {name!r} ({point.value}) cannot be loaded: {reason}; {_remedy(point)}") from error
     if not isinstance(provider, Provider):

@@ -1,1 +1,1 @@
-"""testing."""
+"""Contract suites that a provider package subclasses in its own tests."""

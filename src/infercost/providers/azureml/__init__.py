@@ -50,7 +50,7 @@ PROVIDER = CloudProvider(
     not_priced=(
         "taxes, support plans, private discounts, reservations and savings plans",
         "free allowances: they belong to the account, which may have used them up",
-        "the workspace's standing costs: the registry's daily fee (about 5 USD a month for Basic), Key Vault, Storage transactions",
+        "the workspace's standing costs: the registry's daily fee (about 5 USD a month for Basic), Key Vault, storage requests",
         "OS disks of the instances, where the cloud bills them",
         "private endpoints, managed virtual network rules, firewalls, and traffic between zones or regions",
         "data collection and model monitoring",
