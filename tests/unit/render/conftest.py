@@ -93,7 +93,7 @@ def candidate(
         accelerator=accelerator,
         replicas=more.pop("counts", None) or Replicas(replicas, replicas, float(replicas)),
         serving=serving or Serving(workers=2, threads=1, max_batch=1),
-        latency_ms=LatencyMs(p50=p99 / 3, p95=p99 / 1.4, p99=p99),
+        latency_ms=LatencyMs(p50=p99 / 3, p95=p99 / 1.4, p99=float(p99)),
         capacity_rps=50 / utilization,
         utilization=utilization,
         provenance=provenance,
@@ -118,7 +118,7 @@ def estimate(candidates: tuple[Candidate, ...], rejected: tuple[Rejected, ...] =
         ),
         price_catalogs=CATALOGS,
         regions=("us-east-1", "us-central1", "eastus"),
-        traffic=Traffic(rps=50, payload_in_bytes=602112, payload_out_bytes=4000),
+        traffic=Traffic(rps=50.0, payload_in_bytes=602112, payload_out_bytes=4000),
         slo=Slo.parse("p99=100ms"),
         candidates=candidates,
         rejected=rejected,
@@ -140,7 +140,7 @@ def estimate(candidates: tuple[Candidate, ...], rejected: tuple[Rejected, ...] =
 
 
 def slow(provider: str, region: str, instance: str, p99: float) -> Rejected:
-    return Rejected(provider, region, instance, (f"p99 is {p99:g} ms at negligible load, over 100 ms",), best_latency_ms=p99)
+    return Rejected(provider, region, instance, (f"p99 is {p99:g} ms at negligible load, over 100 ms",), best_latency_ms=float(p99))
 
 
 def ties() -> Estimate:
@@ -200,7 +200,7 @@ def serverless() -> Estimate:
     first = replace(first, cost=Cost(Band(Decimal("0.4"), Decimal("0.705"), Decimal("1.1")), band("1.85224")))
     return estimate(
         (first, candidate(2, 2, ("vertex", "us-central1"), "n1-standard-2", "0.1265", replicas=1)),
-        traffic=Traffic(rps=1, payload_in_bytes=301, payload_out_bytes=4000, clients="in-region"),
+        traffic=Traffic(rps=1.0, payload_in_bytes=301, payload_out_bytes=4000, clients="in-region"),
     )
 
 
