@@ -20,6 +20,8 @@ nox.options.sessions = ["lint", "types", "imports", "tests", "minimums", "no_ext
 PROJECT = nox.project.load_toml("pyproject.toml")
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 MAX_WHEEL_MB = 8
+SUITE = ("pytest", "-n", "2", "--ignore=tests/docs")
+FAST_SUITE = (*SUITE, "-m", "not models")
 
 
 def starts(version: str) -> bool:
@@ -28,7 +30,8 @@ def starts(version: str) -> bool:
     return command is not None and subprocess.run([command, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
-PYTHONS = [v for v in nox.project.python_versions(PROJECT) if v == RUNNING or starts(v)]
+SUPPORTED = nox.project.python_versions(PROJECT)
+PYTHONS = [version for version in SUPPORTED if version == RUNNING or starts(version)]
 
 
 def group(name: str) -> list[str]:
@@ -42,10 +45,6 @@ def floors() -> list[str]:
         (floor,) = (spec.version for spec in requirement.specifier if spec.operator == ">=")
         pins.append(f"{requirement.name}=={floor}")
     return pins
-
-
-def run_tests(session: nox.Session, *args: str) -> None:
-    session.run("python", "-m", "pytest", "-n", "2", *args, *session.posargs)
 
 
 @nox.session(tags=["quick"])
@@ -73,20 +72,22 @@ def imports(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The test suite on each Python that is present; real models and coverage on the running one."""
+    """The suite on each Python that is present; real models and coverage on the one that runs nox."""
     session.install("-e", ".", *group("test"))
     if session.python != RUNNING:
-        run_tests(session, "-m", "not models", "--ignore=tests/docs")
+        session.run("python", "-m", *FAST_SUITE, *session.posargs)
         return
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-n", "2", "--ignore=tests/docs", *session.posargs)
+    session.run("coverage", "run", "-m", *SUITE, *session.posargs)
 
 
-@nox.session(python=RUNNING)
+@nox.session(python=PYTHONS[0])
 def minimums(session: nox.Session) -> None:
     """The lowest versions that pyproject.toml promises to work with."""
+    if session.python != SUPPORTED[0]:
+        session.skip(f"the lowest versions are promised for Python {SUPPORTED[0]}, which is not here")
     session.install("-e", ".", *floors(), *group("test"))
-    run_tests(session, "-m", "not models", "--ignore=tests/docs")
+    session.run("python", "-m", *FAST_SUITE, *session.posargs)
 
 
 @nox.session
