@@ -140,7 +140,9 @@ def estimate(candidates: tuple[Candidate, ...], rejected: tuple[Rejected, ...] =
 
 
 def slow(provider: str, region: str, instance: str, p99: float) -> Rejected:
-    return Rejected(provider, region, instance, (f"p99 is {p99:g} ms at negligible load, over 100 ms",), best_latency_ms=float(p99))
+    return Rejected(
+        provider, region, instance, (f"p99 is {p99:g} ms at negligible load, over 100 ms",), best_latency_ms=float(p99)
+    )
 
 
 def ties() -> Estimate:

@@ -54,3 +54,31 @@ def test_only_the_first_candidates_are_shown(estimates):
     text = render(estimates["ties"], "markdown", top=2)
     assert "| 4 |" not in text
     assert "3 more can serve it." in text
+
+
+def test_what_is_empty_makes_no_section(make_estimate, make_candidate, make_verdict, profile):
+    from dataclasses import replace
+
+    bare = make_estimate((make_candidate(1, 1, ("a", "b"), "c", "1"),), not_priced=())
+    text = render(bare, "markdown")
+    for absent in ("Ruled out", "Not priced", "warning:", "marks a tie"):
+        assert absent not in text
+    assert "| check |" not in render(replace(make_verdict("pass"), checks=()), "markdown")
+    assert "| operator |" not in render(replace(profile, operators=()), "markdown")
+
+
+def test_reasons_beyond_the_first_few_are_summed_up(make_estimate, make_candidate):
+    from infercost.domain.estimate import Rejected
+
+    words = ["one", "two", "three", "four", "five", "six"]
+    estimate = make_estimate(
+        (make_candidate(1, 1, ("a", "b"), "c", "1"),), tuple(Rejected("p", "r", "i", (word,)) for word in words)
+    )
+    assert "- 2 for other reasons" in render(estimate, "markdown")
+    assert "- 1 × six" in render(estimate, "markdown", details=True)
+
+
+def test_a_profile_says_what_it_warns_of(profile):
+    text = render(profile, "markdown")
+    assert "- dimension N was not bound; measured with 1" in text
+    assert "`-`: too few samples" in text

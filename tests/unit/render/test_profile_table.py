@@ -59,3 +59,7 @@ def test_an_instance_and_an_accelerator_are_named(profile):
     text = render(replace(profile, machine=machine), "table", width=100)
     assert "sagemaker:ml.g5.xlarge, 2 logical CPUs" in text
     assert "NVIDIA A10G" in text
+
+
+def test_a_profile_without_operator_times_has_no_such_table(profile):
+    assert "operator" not in render(replace(profile, operators=()), "table", width=80)

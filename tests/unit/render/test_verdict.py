@@ -30,3 +30,11 @@ def test_without_a_candidate_the_reason_is_shown(make_verdict):
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_no_line_is_wider_than_the_terminal(named_verdict, width):
     assert max(map(len, render(named_verdict[1], "table", width=width).splitlines())) <= width
+
+
+def test_a_verdict_without_checks_still_shows_what_was_judged(make_verdict):
+    from dataclasses import replace
+
+    text = render(replace(make_verdict("pass"), checks=()), "table", width=80)
+    assert "check" not in text
+    assert "ml.c7i.large × 2" in text
