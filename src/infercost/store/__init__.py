@@ -1,1 +1,1 @@
-"""store."""
+"""The only reader and writer of files: artifacts, caches, hardware facts, the price book."""
