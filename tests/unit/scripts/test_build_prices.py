@@ -44,7 +44,7 @@ azure,Blob Storage hot LRS,Capacity (first 50TB),westeurope,GB,0.0208,golden,202
 azure,Blob Storage hot LRS,Capacity (next 450TB),westeurope,GB,0.02,golden,2024-07-01
 azure,Blob Storage hot LRS,Capacity (over 500TB),westeurope,GB,0.019,golden,2024-07-01
 azure,Bandwidth,"Egress (Rtn Preference: MGN), above 100 GB/month",lowest-priced zone,GB,0.087,docs,2025-12-03
-azure,Bandwidth,"Egress (Rtn Preference: MGN), above 100 GB",brazilsouth,GB,0.181,"{INDEXED}, id 69444022014, Azure Retail API",2026-09
+azure,Bandwidth,"Egress (Rtn Preference: MGN), above 100 GB",brazilsouth,GB,0.181,"{INDEXED}, id 69444022014, an API",2026-09
 gcp,Cloud Logging,Logging data,global,GB,0.5,golden,2024-07-01
 """
 
