@@ -25,7 +25,8 @@ FEW: Final = 4
 
 MORE: Final = "--format json has all"
 
-_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
+_VARYING = re.compile(r"(?!p\d)\b[\w.-]*\d[\w.,-]*(?: (?:µs|ms|s|MB|GB|GiB)\b)?")
+"""A figure with its unit, or a name with a number in it, but not a percentile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,11 @@ def bill(candidate: Candidate) -> Bill:
 def ruled_out(rejected: Iterable[Rejected]) -> list[Group]:
     """Rejected offers by their first reason, most frequent first.
 
-    Reasons that differ in their figures alone are one group.
+    Reasons that differ in their figures, or in names such as an accelerator's, are one group.
     """
     groups: dict[str, list[Rejected]] = {}
     for offer in rejected:
-        groups.setdefault(_NUMBER.sub("#", _first_reason(offer)), []).append(offer)
+        groups.setdefault(_VARYING.sub("#", _first_reason(offer)), []).append(offer)
     return sorted((_group(members) for members in groups.values()), key=lambda group: -group.offers)
 
 

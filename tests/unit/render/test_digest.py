@@ -83,6 +83,19 @@ def test_a_group_without_latencies_names_its_first_member():
     assert digest.reasons(digest.ruled_out(offers)) == ["2 × needs 3 GiB, has 1 GiB (a; the others alike)"]
 
 
+def test_units_and_names_do_not_split_a_group_and_percentiles_do():
+    def rejected(reason: str) -> Rejected:
+        return Rejected("p", "r", "i", (reason,))
+
+    def groups(*texts: str) -> list[int]:
+        return [group.offers for group in digest.ruled_out([rejected(text) for text in texts])]
+
+    assert groups("p99 is 134 ms at best, 34 ms over 100 ms", "p99 is 1.34 s at best, 1.24 s over 100 ms") == [2]
+    assert groups("cannot run on Inferentia2; compile it", "cannot run on TPU-v5e; compile it") == [2]
+    assert groups("p99 is 134 ms at best", "p50 is 134 ms at best") == [1, 1]
+    assert groups("needs 1,200 MB, has 1 GiB", "needs 3.5 GiB, has 0.5 GiB") == [2]
+
+
 def test_an_offer_without_a_reason_is_still_counted():
     assert digest.reasons(digest.ruled_out([Rejected("p", "r", "i", ())])) == ["1 × no reason given"]
 
