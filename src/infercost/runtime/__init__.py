@@ -1,1 +1,1 @@
-"""runtime."""
+"""Running models: the only importer of ONNX and ONNX Runtime."""

@@ -1,0 +1,314 @@
+"""Measure a model on this machine: batch × threads, each in a process of its own."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
+
+from infercost._version import __version__
+from infercost.domain.errors import ModelError
+from infercost.domain.profile import LatencyStats, OperatorTime, Point, Profile, RawLatencies, Runtime
+from infercost.domain.statistics import min_samples
+from infercost.runtime.inputs import check_samples, generate_inputs, save_arrays, tile_inputs
+from infercost.runtime.machine import fingerprint_machine
+from infercost.runtime.memory import available_bytes, needed_bytes
+from infercost.runtime.neighbours import busy_cpus, neighbour_warning, stolen_warning
+from infercost.runtime.operators import operator_times
+from infercost.runtime.protocol import Failure, ModelSource, Operators, PointReply
+from infercost.runtime.protocol import Point as PointRequest
+from infercost.runtime.reasons import brief, model_error, runtime_version
+from infercost.runtime.settings import (
+    MeasureSettings,
+    Progress,
+    activation_bytes,
+    cache_key,
+    choose_device,
+    plan_grid,
+    precision_of,
+)
+from infercost.runtime.workers import ask_operators, ask_point
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from infercost.domain.model import ModelFacts
+    from infercost.runtime.protocol import Device, Level
+
+__all__ = ["MeasureSettings", "Progress", "cache_key", "measure"]
+
+_OPERATOR_SHARE = 0.12
+"""Share of the budget kept for the profiler's pass over the operators."""
+_START_S = 0.5
+"""First guess of what starting a worker takes."""
+_LEAST_POINT_S = 0.25
+_RUNS_WANTED = 5
+"""A point that cannot make so many runs in its time is not begun, batch 1 excepted."""
+_TRACE_RUNS = (20, 1000)
+_TRACE_EVENTS = 100_000
+
+
+def measure(
+    path: str | Path,
+    facts: ModelFacts,
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    settings: MeasureSettings | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Profile:
+    """Measure latency, memory and CPU use over batch sizes and threads, and time the operators.
+
+    Args:
+        path: the ``.onnx`` file.
+        facts: what ``inspect`` said of it.
+        inputs: real samples; repeated or cut to each batch size. Generated from ``facts`` when None.
+        settings: how to measure.
+        on_progress: called in this thread before each step and at the end.
+
+    Raises:
+        ModelError: the model does not fit into memory, or ONNX Runtime cannot run it.
+        InputsError: ``inputs`` do not fit ``facts``.
+        MissingExtraError: CUDA was asked for and this ONNX Runtime has none.
+    """
+    run = _Run(Path(path).resolve(), facts, inputs, settings or MeasureSettings(), on_progress)
+    with TemporaryDirectory(prefix="infercost-") as folder:
+        return run.profile(Path(folder))
+
+
+@dataclass
+class _Run:
+    """One measurement under way."""
+
+    path: Path
+    facts: ModelFacts
+    samples: Mapping[str, Any] | None
+    settings: MeasureSettings
+    on_progress: Callable[[Progress], None] | None
+    levels: list[Level] = field(default_factory=lambda: ["all", "basic", "none"])
+    warnings: list[str] = field(default_factory=list)
+    item_s: float = 0.0
+    """Shortest time an item took so far, at one thread."""
+    start_s: float = _START_S
+    on_cpu: list[float] = field(default_factory=list)
+    """CPU time / wall time of the single-threaded points."""
+    payload: tuple[int, int] = (0, 0)
+    """Bytes of one item's inputs and outputs."""
+    deadline: float = 0.0
+
+    def profile(self, folder: Path) -> Profile:
+        self._check()
+        device = choose_device(self.settings.device)
+        grid = plan_grid(self.facts, self.settings, device)
+        if (warning := neighbour_warning(busy_cpus())) is not None:
+            self.warnings.append(warning)
+        self.deadline = time.perf_counter() + self.settings.budget_s
+        points = self._points(grid, device, folder)
+        self._tell("operators", len(grid), len(grid) + 1, "timing operators")
+        operators = self._operators(device, folder)
+        self._judge(points)
+        self._tell("done", len(grid) + 1, len(grid) + 1, "")
+        return Profile(
+            infercost_version=__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            model=self.facts,
+            machine=fingerprint_machine(),
+            runtime=self._runtime(device),
+            points=tuple(points),
+            operators=operators,
+            payload_in_bytes=self.payload[0],
+            payload_out_bytes=self.payload[1],
+            warnings=tuple(dict.fromkeys(self.warnings)),
+        )
+
+    def _check(self) -> None:
+        if self.samples is not None:
+            check_samples(self.samples, self.facts)
+        if not self.path.is_file():
+            raise ModelError(f"no such model file: {self.path}; give the path of an .onnx file")
+        need, free = needed_bytes(self.facts.file_bytes, activation_bytes(self.facts, 1)), available_bytes()
+        if need > free:
+            raise ModelError(
+                f"{self.facts.name} needs about {need / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB is free; "
+                "free some, or profile it on a larger machine"
+            )
+
+    def _points(self, grid: Sequence[tuple[int, int]], device: Device, folder: Path) -> list[Point]:
+        points: list[Point] = []
+        for index, (batch, threads) in enumerate(grid):
+            self._tell("measuring", index, len(grid) + 1, _name(batch, threads))
+            budget = self._point_budget(len(grid) - index)
+            if (reason := self._skip(batch, threads, budget)) is not None:
+                self.warnings.append(reason)
+                continue
+            point = self._point(batch, threads, device, budget, folder)
+            if point is not None:
+                points.append(point)
+        return points
+
+    def _point_budget(self, left: int) -> float:
+        """This point's part of the time that is left, without the workers' starts."""
+        reserve = _OPERATOR_SHARE * self.settings.budget_s
+        rest = self.deadline - time.perf_counter() - reserve - left * self.start_s
+        return max(_LEAST_POINT_S, rest / left)
+
+    def _skip(self, batch: int, threads: int, budget: float) -> str | None:
+        """Why a point is not measured; batch 1 always is."""
+        if batch == 1:
+            return None
+        predicted = self.item_s * batch
+        if predicted * _RUNS_WANTED > budget:
+            return (
+                f"{_name(batch, threads)} is not measured: about {predicted:.2g} s a run, "
+                f"{budget:.2g} s left for it (a larger --budget measures it)"
+            )
+        need, free = needed_bytes(self.facts.file_bytes, activation_bytes(self.facts, batch)), available_bytes()
+        if need > free:
+            return f"batch {batch} is not measured: it needs about {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB is free"
+        return None
+
+    def _point(self, batch: int, threads: int, device: Device, budget: float, folder: Path) -> Point | None:
+        names, arrays = self._feeds(batch, folder)
+        begin = time.perf_counter()
+        reply = ask_point(
+            PointRequest(
+                model=ModelSource(str(self.path)),
+                names=names,
+                arrays=arrays,
+                levels=self.levels,
+                threads=threads,
+                device=device,
+                budget_s=budget,
+            ),
+            folder,
+        )
+        if isinstance(reply, Failure):
+            self._give_up(reply, batch)
+            return None
+        self.start_s = max(0.05, time.perf_counter() - begin - reply.wall_s)
+        self._learn(reply, batch, threads, device)
+        return _point_of(reply, batch, threads, precision_of(self.facts), device)
+
+    def _give_up(self, failure: Failure, batch: int) -> None:
+        """End the measurement, unless only a larger batch is at fault."""
+        error = model_error(self.facts.name, failure, doing=f"running batch {batch} of", hint=_run_hint(failure))
+        if batch == 1:
+            raise error
+        self.warnings.append(f"batch {batch} is not measured: {error}")
+
+    def _learn(self, reply: PointReply, batch: int, threads: int, device: Device) -> None:
+        typical = sorted(reply.latencies_ns)[(len(reply.latencies_ns) - 1) // 2] / 1e9
+        self.item_s = min(self.item_s or typical / batch, typical / batch)
+        if batch == 1:
+            self.payload = (self.payload[0], reply.output_bytes)
+        if reply.level != self.levels[0]:
+            self.levels = self.levels[self.levels.index(reply.level) :]
+            self.warnings.append(
+                f"ran at {reply.level.upper()} graph optimization; full optimization fails: {brief(reply.level_reason or '')}"
+            )
+        if threads == 1 and device == "cpu":
+            self.on_cpu.append(reply.cpu_s / reply.wall_s if reply.wall_s > 0 else 1.0)
+
+    def _judge(self, points: Sequence[Point]) -> None:
+        """Say what makes the figures doubtful."""
+        if (warning := stolen_warning(self.on_cpu)) is not None:
+            self.warnings.append(warning)
+        loose = [_name(p.batch, p.threads) for p in points if not p.stable]
+        if loose:
+            self.warnings.append(f"not settled within the time: {', '.join(loose)}; raise --budget, or quiet the machine")
+        least = min_samples(50)
+        few = [f"{_name(p.batch, p.threads)} ({p.latency_ms.count} runs)" for p in points if p.latency_ms.count < least]
+        if few:
+            self.warnings.append(f"too few runs for a median ({least} are needed): {', '.join(few)}; raise --budget")
+
+    def _feeds(self, batch: int, folder: Path) -> tuple[list[str], str]:
+        """Write the inputs for a batch where a worker finds them."""
+        if self.samples is None:
+            arrays = generate_inputs(self.facts, batch, self.settings.seed)
+        else:
+            arrays = tile_inputs(self.samples, self.facts.inputs, batch)
+        names = [tensor.name for tensor in self.facts.inputs]
+        file = folder / f"inputs-{batch}.npz"
+        if not file.exists():
+            save_arrays(file, [arrays[name] for name in names])
+        if batch == 1:
+            self.payload = (sum(_payload(arrays[name]) for name in names), self.payload[1])
+        return names, str(file)
+
+    def _operators(self, device: Device, folder: Path) -> tuple[OperatorTime, ...]:
+        names, arrays = self._feeds(1, folder)
+        calls = max(1, sum(o.count for o in self.facts.operators))
+        reply = ask_operators(
+            Operators(
+                model=ModelSource(str(self.path)),
+                names=names,
+                arrays=arrays,
+                level=self.levels[0],
+                threads=1,
+                device=device,
+                budget_s=_OPERATOR_SHARE * self.settings.budget_s,
+                most_runs=max(_TRACE_RUNS[0], min(_TRACE_RUNS[1], _TRACE_EVENTS // calls)),
+            ),
+            folder,
+        )
+        if isinstance(reply, Failure):
+            self.warnings.append(f"operators could not be timed: {brief(reply.message)}")
+            return ()
+        if reply.runs < _TRACE_RUNS[0]:
+            self.warnings.append(f"operator shares rest on {reply.runs} runs only (20 are wanted); raise --budget")
+        return operator_times(reply.timed, reply.shaped, reply.runs, {o.op_type: o for o in self.facts.operators})
+
+    def _runtime(self, device: Device) -> Runtime:
+        return Runtime(
+            version=runtime_version(),
+            execution_provider="CUDAExecutionProvider" if device == "cuda" else "CPUExecutionProvider",
+            graph_optimization=self.levels[0],
+            python=platform.python_version(),
+            settings={
+                "inter_op_threads": "1",
+                "spinning": "default",
+                "budget_s": f"{self.settings.budget_s:g}",
+                "inputs": "samples" if self.samples is not None else f"generated, seed {self.settings.seed}",
+            },
+        )
+
+    def _tell(self, stage: Literal["measuring", "operators", "done"], done: int, total: int, detail: str) -> None:
+        if self.on_progress is not None:
+            self.on_progress(Progress(stage, done, total, detail))
+
+
+def _name(batch: int, threads: int) -> str:
+    return f"batch {batch} × {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _point_of(reply: PointReply, batch: int, threads: int, precision: str, device: Device) -> Point:
+    seconds = [ns / 1e9 for ns in reply.latencies_ns]
+    stats = LatencyStats.of(seconds)
+    share = reply.cpu_s / (reply.wall_s * threads) if reply.wall_s > 0 else None
+    return Point(
+        batch=batch,
+        threads=threads,
+        precision=precision,
+        device=device,
+        latency_ms=stats,
+        throughput_per_s=batch * 1e3 / stats.mean if stats.mean > 0 else 0.0,
+        memory_bytes=reply.memory_bytes,
+        cpu_utilization=None if share is None else min(1.0, share),
+        load_s=reply.load_s,
+        first_inference_s=reply.first_inference_s,
+        stable=reply.settled,
+        raw=RawLatencies.pack(seconds),
+    )
+
+
+def _payload(array: Any) -> int:
+    if array.dtype == object or array.dtype.kind == "U":
+        return sum(len(str(text).encode()) for text in array.flat)
+    return int(array.nbytes)
+
+
+def _run_hint(failure: Failure) -> str:
+    return "inspect it with other --dim sizes, or give real inputs with --inputs sample.npz" if failure.stage == "run" else ""

@@ -1,0 +1,137 @@
+"""How to measure: the user's settings, and what follows from them for a model and a machine."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from infercost.domain.errors import MissingExtraError, ModelError, UsageError
+from infercost.runtime.accelerator import find_gpu
+from infercost.runtime.machine import usable_cores, usable_cpus
+from infercost.runtime.reasons import runtime_version
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from infercost.domain.model import ModelFacts
+    from infercost.runtime.protocol import Device
+
+_BATCHES = (1, 4, 16)
+_MOST_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureSettings:
+    """How to measure. None means: chosen from the model and the machine."""
+
+    batches: tuple[int, ...] | None = None
+    """Batch sizes; 1, 4 and 16 where the model's batch is dynamic."""
+    threads: tuple[int, ...] | None = None
+    """Intra-op threads; powers of two up to the physical cores, four at most."""
+    budget_s: float = 20.0
+    """Wall time for everything, worker starts included; a floor of a quarter second a point is kept."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = 0
+    """Of the generated inputs."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.budget_s < float("inf"):
+            raise UsageError(f"the time budget must be above 0 seconds, got {self.budget_s:g}; try --budget 20s")
+        for name, values in (("batch sizes", self.batches), ("thread counts", self.threads)):
+            if values is not None and (not values or min(values) < 1):
+                raise UsageError(f"{name} must be 1 or more, got {list(values)}; try 1")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise UsageError(f"unknown device {self.device!r}; choose auto, cpu or cuda")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a measurement is."""
+
+    stage: Literal["measuring", "operators", "done"]
+    done: int
+    total: int
+    detail: str
+
+
+def cache_key(facts: ModelFacts, inputs: Mapping[str, Any] | None, settings: MeasureSettings) -> str:
+    """What a measurement depends on beside the machine: equal keys would measure the same."""
+    digest = hashlib.sha256()
+    for name, array in sorted((inputs or {}).items()):
+        content = repr(array.tolist()).encode() if array.dtype.kind in "OUS" else array.tobytes()
+        digest.update(f"{name}|{array.dtype}|{array.shape}|".encode() + content)
+    parts = (
+        facts.sha256,
+        sorted(facts.bound_dims.items()),
+        facts.batch_dim,
+        digest.hexdigest() if inputs else "generated",
+        (settings.batches, settings.threads, settings.budget_s, settings.device, settings.seed),
+        runtime_version(),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def plan_grid(facts: ModelFacts, settings: MeasureSettings, device: Device) -> list[tuple[int, int]]:
+    """Configurations to measure, cheapest first.
+
+    Raises:
+        UsageError: a batch that the model cannot take, or more threads than there are CPUs.
+    """
+    batches = settings.batches or (_BATCHES if facts.batch_dim is not None else (1,))
+    if facts.batch_dim is None and max(batches) > 1:
+        raise UsageError(f"{facts.name} has a fixed batch; measure it at batch 1")
+    cpus = usable_cpus()
+    if settings.threads is not None and max(settings.threads) > cpus:
+        raise UsageError(
+            f"{max(settings.threads)} threads on {cpus} usable CPUs would measure the scheduler; use at most {cpus}"
+        )
+    if device == "cuda":
+        threads: tuple[int, ...] = settings.threads or (1,)
+    else:
+        threads = settings.threads or tuple(2**n for n in range(3) if 2**n <= min(_MOST_THREADS, usable_cores()))
+    return [(batch, count) for batch in sorted(set(batches)) for count in sorted(set(threads))]
+
+
+def choose_device(wanted: Literal["auto", "cpu", "cuda"], available: Sequence[str] | None = None) -> Device:
+    """Where to run: the GPU where ONNX Runtime can use it, unless told otherwise.
+
+    Args:
+        wanted: the user's choice.
+        available: ONNX Runtime's providers; asked of it when None.
+
+    Raises:
+        MissingExtraError: CUDA was asked for and this ONNX Runtime is built without it.
+        ModelError: it is built with CUDA, but there is no GPU or driver.
+    """
+    if wanted == "cpu":
+        return "cpu"
+    if available is None:
+        import onnxruntime
+
+        available = onnxruntime.get_available_providers()
+    built, found = "CUDAExecutionProvider" in available, find_gpu() is not None
+    if built and found:
+        return "cuda"
+    if wanted == "cuda":
+        if not built:
+            raise MissingExtraError("cuda", "measuring on the GPU")
+        raise ModelError("no GPU found (the NVIDIA driver's library does not answer); check nvidia-smi, or use --device cpu")
+    return "cpu"
+
+
+def activation_bytes(facts: ModelFacts, batch: int) -> int:
+    """Rough peak of live activations: inputs, outputs and the widest operator type's average tensor traffic."""
+    widest = max(((o.bytes or 0) - o.weight_bytes) // max(1, o.count) for o in facts.operators) if facts.operators else 0
+    return 4 * batch * max(0, widest)
+
+
+def precision_of(facts: ModelFacts) -> str:
+    """``int8``, ``fp16``, ``bf16`` or ``fp32``, by the type of most weights."""
+    names = {"int8": "int8", "uint8": "int8", "int4": "int4", "uint4": "int4", "float16": "fp16", "bfloat16": "bf16"}
+    weights = {
+        dtype: size for dtype, size in facts.weights_by_dtype.items() if dtype not in ("int64", "int32", "bool", "string")
+    }
+    if not weights:
+        return "fp32"
+    return names.get(max(weights, key=lambda dtype: weights[dtype]), "fp32")

@@ -1,0 +1,109 @@
+"""Starting worker processes, and ending them whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from infercost.runtime.protocol import (
+    Failure,
+    Operators,
+    OperatorsReply,
+    Point,
+    PointReply,
+    Probe,
+    ProbeReply,
+    Reply,
+)
+
+if TYPE_CHECKING:
+    from infercost.runtime.protocol import Request
+
+_ROOT = Path(__file__).parents[2]
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from infercost.runtime._worker import main; main()"
+"""The package's folder goes last, so that it shadows nothing where it is installed anyway."""
+
+_STDERR = "worker-stderr.txt"
+
+
+def ask_probe(request: Probe, folder: Path) -> ProbeReply | Failure:
+    """Find shapes that run and trace the model; see ``_worker.probe``."""
+    return cast("ProbeReply | Failure", ask(request, folder))
+
+
+def ask_point(request: Point, folder: Path) -> PointReply | Failure:
+    """Measure one configuration; see ``_worker.measure_point``."""
+    return cast("PointReply | Failure", ask(request, folder))
+
+
+def ask_operators(request: Operators, folder: Path) -> OperatorsReply | Failure:
+    """Time operators; see ``_worker.time_operators``."""
+    return cast("OperatorsReply | Failure", ask(request, folder))
+
+
+def ask(request: Request, folder: Path) -> Reply:
+    """Carry out a request in a process of its own.
+
+    Args:
+        request: what to do.
+        folder: a temporary folder of the caller's; whatever the worker writes goes there.
+
+    Returns:
+        The reply; a crash is a ``Failure`` too. The process has ended when this returns or raises.
+    """
+    command = [sys.executable, "-P", "-c", _BOOT, str(_ROOT)]
+    environment = {**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
+    stderr = folder / _STDERR
+    with stderr.open("wb") as errors:
+        # A session of its own: the terminal's Ctrl-C comes to us alone, and we end the worker.
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment, start_new_session=True
+        )
+    try:
+        data = _exchange(process, msgspec.json.encode(request) + b"\n")
+    finally:
+        _end(process)
+    if process.returncode == 0 and data:
+        reply: Reply = msgspec.json.decode(data, type=Reply)
+        return reply
+    return Failure("crash", _cause(process.returncode, stderr))
+
+
+def _exchange(process: subprocess.Popen[bytes], request: bytes) -> bytes:
+    assert process.stdin is not None  # noqa: S101 - both are pipes
+    assert process.stdout is not None  # noqa: S101
+    try:
+        process.stdin.write(request)
+        process.stdin.flush()
+    except BrokenPipeError:
+        return b""
+    data = process.stdout.read()
+    process.wait()
+    return data
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except BrokenPipeError:
+                continue
+
+
+def _cause(code: int, stderr: Path) -> str:
+    if code == -getattr(signal, "SIGKILL", 9):
+        return "it was killed, most likely for want of memory"
+    if code < 0:
+        return f"signal {signal.Signals(-code).name}"
+    lines = [line for line in stderr.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else f"exit status {code}"
