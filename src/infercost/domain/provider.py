@@ -121,6 +121,16 @@ class Provider(Protocol):
         ...
 
 
+@runtime_checkable
+class Refreshes(Protocol):
+    """A provider whose prices can be read from the cloud's own source."""
+
+    @property
+    def refresh(self) -> str | None:
+        """``module:function`` of a ``infercost.domain.refresh.Refresh``; None where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudProvider:
     """A provider that is data alone."""
@@ -133,3 +143,5 @@ class CloudProvider:
     hosting: HostingRules
     serverless: ServerlessRules | None = None
     not_priced: tuple[str, ...] = ()
+    refresh: str | None = None
+    """See ``Refreshes``."""

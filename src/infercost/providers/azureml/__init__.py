@@ -11,6 +11,7 @@ PROVIDER = CloudProvider(
     title="Azure Machine Learning",
     default_region="eastus",
     catalog_package="infercost.providers.azureml",
+    refresh="infercost.providers.azureml.refresh:refresh",
     charges=(
         Charge(
             name="egress",

@@ -16,6 +16,7 @@ PROVIDER = CloudProvider(
     title="Amazon SageMaker",
     default_region="us-east-1",
     catalog_package="infercost.providers.sagemaker",
+    refresh="infercost.providers.sagemaker.refresh:refresh",
     charges=(
         Charge(
             name="storage",

@@ -13,6 +13,7 @@ PROVIDER = CloudProvider(
     title="Google Vertex AI",
     default_region="us-central1",
     catalog_package="infercost.providers.vertex",
+    refresh="infercost.providers.vertex.refresh:refresh",
     charges=(
         Charge(
             name="egress",
