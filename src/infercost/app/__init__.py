@@ -4,7 +4,7 @@ Every function here is re-exported by :mod:`infercost`; the command line calls n
 """
 
 from infercost.app.pricing import Question, answer, ask, budget, estimate, gate, judge, to_frame
-from infercost.app.profiling import demo_model, inspect, load_or_profile, load_profile, profile, save
+from infercost.app.profiling import demo_model, inspect, inspection, load_or_profile, load_profile, profile, save
 
 __all__ = [
     "Question",
@@ -15,6 +15,7 @@ __all__ = [
     "estimate",
     "gate",
     "inspect",
+    "inspection",
     "judge",
     "load_or_profile",
     "load_profile",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from infercost._version import __version__
 from infercost.domain.errors import ArtifactError, ModelError, UsageError
+from infercost.domain.model import Inspection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +48,13 @@ def inspect(
     from infercost.runtime.inspect import inspect as read_facts
 
     return read_facts(_existing(model), dims=dims, inputs=_arrays(inputs))
+
+
+def inspection(
+    model: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, inputs: Inputs | None = None
+) -> Inspection:
+    """The same as :func:`inspect`, as an artifact that can be saved and rendered."""
+    return Inspection(infercost_version=__version__, model=inspect(model, dims=dims, inputs=inputs))
 
 
 def profile(

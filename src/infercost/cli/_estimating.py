@@ -38,8 +38,7 @@ def run(
     request, response = options.parse_size(payload_in, "--payload-in"), options.parse_size(payload_out, "--payload-out")
     logs = options.parse_size(log_size, "--log-size") or 0
     dims = options.parse_dims(dim)
-    options.one_of(device, ("auto", "cpu", "cuda"), "--device")
-    options.one_of(clients, ("internet", "in-region"), "--clients")
+    where, callers = options.parse_device(device), options.parse_clients(clients)
     question = app.ask(
         rps=rps,
         slo=slo or (),
@@ -49,7 +48,7 @@ def run(
         payload_in_bytes=request,
         payload_out_bytes=response,
         log_bytes=logs,
-        clients=clients,  # type: ignore[arg-type]
+        clients=callers,
     )
     with output.progress(quiet=quiet) as on_progress:
         measured = app.load_or_profile(
@@ -57,9 +56,9 @@ def run(
             dims=dims,
             inputs=inputs,
             budget_s=budget,
-            device=device,
+            device=where,
             use_cache=not fresh,
-            on_progress=on_progress,  # type: ignore[arg-type]
+            on_progress=on_progress,
         )
     answer = app.answer(question, measured)
     output.warn((*measured.model.warnings, *measured.warnings), quiet=quiet)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import typer
 
 from infercost.domain.errors import UsageError
+
+DEVICES: Final[tuple[Literal["auto", "cpu", "cuda"], ...]] = ("auto", "cpu", "cuda")
+PLACES: Final[tuple[Literal["internet", "in-region"], ...]] = ("internet", "in-region")
 
 _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[a-zA-Z]*)")
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>us|ms|s|)")
@@ -53,6 +56,7 @@ Format = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file (atomically) instead of stdout.")]
 Top = Annotated[int, typer.Option("--top", help="Rows to show in a table; JSON and CSV hold all.", min=1)]
+Details = Annotated[bool, typer.Option("--details", help="Show everything that tables shorten.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings on stderr.")]
 
 
@@ -111,12 +115,25 @@ def parse_counts(text: str | None, option: str) -> tuple[int, ...] | None:
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 
-def one_of(text: str, choices: tuple[str, ...], option: str) -> str:
-    """The text, if it is one of the choices.
+def parse_device(text: str) -> Literal["auto", "cpu", "cuda"]:
+    """The device, if there is one of that name.
+
+    Raises:
+        UsageError: there is not.
+    """
+    for device in DEVICES:
+        if text == device:
+            return device
+    raise UsageError(f"--device must be auto, cpu or cuda, got {text!r}")
+
+
+def parse_clients(text: str) -> Literal["internet", "in-region"]:
+    """Where callers are, if that is a place infercost knows.
 
     Raises:
         UsageError: it is not.
     """
-    if text not in choices:
-        raise UsageError(f"{option} must be {' or '.join(choices)}, got {text!r}")
-    return text
+    for place in PLACES:
+        if text == place:
+            return place
+    raise UsageError(f"--clients must be internet or in-region, got {text!r}")

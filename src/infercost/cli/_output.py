@@ -13,9 +13,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from infercost.domain.estimate import Estimate
+    from infercost.domain.model import Inspection
     from infercost.domain.profile import Profile
     from infercost.domain.verdict import Verdict
+
+    Artifact = Profile | Estimate | Verdict | Inspection
     from infercost.runtime.measure import Progress
+
+SHOWS_WARNINGS = frozenset({"table", "markdown"})
+"""Formats in which estimates and verdicts carry their warnings themselves."""
 
 _FORMAT_BY_SUFFIX = {".json": "json", ".md": "markdown", ".csv": "csv", ".txt": "table"}
 
@@ -27,18 +33,18 @@ def choose_format(chosen: str | None, out: Path | None) -> str:
     return _FORMAT_BY_SUFFIX.get(out.suffix.lower(), "table") if out is not None else "table"
 
 
-def emit(value: Profile | Estimate | Verdict, fmt: str, out: Path | None, *, top: int = 10, quiet: bool = False) -> None:
+def emit(value: Artifact, fmt: str, out: Path | None, *, top: int = 10, details: bool = False, quiet: bool = False) -> None:
     """Render and write. A file is written whole or not at all."""
     from infercost.render import render
 
     if out is None:
-        text = render(value, fmt, width=None, color=_color(), top=top)
+        text = render(value, fmt, width=None, color=_color(), top=top, details=details)
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
         return
     from infercost.store.artifacts import write_atomic
 
-    text = render(value, fmt, width=120, color=False, top=top)
+    text = render(value, fmt, width=120, color=False, top=top, details=details)
     write_atomic(out, (text if text.endswith("\n") else text + "\n").encode())
     if not quiet:
         typer.echo(f"wrote {out}", err=True)

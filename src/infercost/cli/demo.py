@@ -26,7 +26,6 @@ def demo(
         typer.echo(f"measuring the shipped digit classifier on this machine (about {budget:g} s) …", err=True)
     estimated = _estimating.run(model, rps=rps, slo=promises, budget=budget, quiet=quiet)
     _output.emit(estimated, "table", None, top=top)
-    _output.warn(estimated.warnings, quiet=quiet)
     if not quiet:
         typer.echo(f"\nyour own model: infercost estimate model.onnx --rps {rps:g} --slo {promises[0]}", err=True)
     code = _estimating.exit_code(estimated)

@@ -24,6 +24,7 @@ def estimate(
     device: options.Device = "auto",
     fresh: options.Fresh = False,
     top: options.Top = 10,
+    details: options.Details = False,
     fmt: options.Format = None,
     out: options.Out = None,
     quiet: options.Quiet = False,
@@ -52,8 +53,9 @@ def estimate(
         fresh=fresh,
         quiet=quiet,
     )
-    _output.emit(estimated, _output.choose_format(fmt, out), out, top=top, quiet=quiet)
-    _output.warn(estimated.warnings, quiet=quiet)
+    chosen = _output.choose_format(fmt, out)
+    _output.emit(estimated, chosen, out, top=top, details=details, quiet=quiet)
+    _output.warn(estimated.warnings, quiet=quiet or chosen in _output.SHOWS_WARNINGS)
     code = _estimating.exit_code(estimated)
     if code:
         typer.echo(_estimating.failure(estimated), err=True)

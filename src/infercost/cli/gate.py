@@ -33,6 +33,7 @@ def gate(
     budget: options.Budget = 20.0,
     device: options.Device = "auto",
     fresh: options.Fresh = False,
+    details: options.Details = False,
     fmt: options.Format = None,
     out: options.Out = None,
     quiet: options.Quiet = False,
@@ -65,7 +66,8 @@ def gate(
         quiet=quiet,
     )
     verdict = app.judge(estimated, limits)
-    _output.emit(verdict, _output.choose_format(fmt, out), out, quiet=quiet)
-    _output.warn((*estimated.warnings, *verdict.warnings), quiet=quiet)
+    chosen = _output.choose_format(fmt, out)
+    _output.emit(verdict, chosen, out, details=details, quiet=quiet)
+    _output.warn((*estimated.warnings, *verdict.warnings), quiet=quiet or chosen in _output.SHOWS_WARNINGS)
     typer.echo(f"gate: {verdict.outcome}", err=True)
     raise typer.Exit(verdict.exit_code)

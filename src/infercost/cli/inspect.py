@@ -16,12 +16,14 @@ def inspect(
     inputs: options.InputsFile = None,
     fmt: options.Format = None,
     out: options.Out = None,
+    top: options.Top = 10,
+    details: options.Details = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Read what a model file says: inputs, dimensions, parameters, FLOPs and bytes by operator."""
     from infercost import app
     from infercost.cli import _output
 
-    facts = app.inspect(model, dims=options.parse_dims(dim), inputs=inputs)
-    _output.emit(facts, _output.choose_format(fmt, out), out, quiet=quiet)
-    _output.warn(facts.warnings, quiet=quiet)
+    read = app.inspection(model, dims=options.parse_dims(dim), inputs=inputs)
+    _output.emit(read, _output.choose_format(fmt, out), out, top=top, details=details, quiet=quiet)
+    _output.warn(read.model.warnings, quiet=quiet)

@@ -38,7 +38,7 @@ def profile(
             batches=options.parse_counts(batch, "--batch"),
             threads=options.parse_counts(threads, "--threads"),
             budget_s=budget,
-            device=options.one_of(device, ("auto", "cpu", "cuda"), "--device"),  # type: ignore[arg-type]
+            device=options.parse_device(device),
             instance=on,
             use_cache=not fresh,
             on_progress=on_progress,

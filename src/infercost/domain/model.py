@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+from infercost.domain.units import SCHEMA_VERSION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +63,13 @@ class ModelFacts:
     batch_dim: str | None = None
     """Name of the dimension treated as batch; None when the model has a fixed batch."""
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What ``infercost inspect`` says: the facts of a model, nothing timed."""
+
+    schema_version: int = SCHEMA_VERSION
+    kind: Literal["inspection"] = "inspection"
+    infercost_version: str
+    model: ModelFacts

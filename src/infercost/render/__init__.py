@@ -16,16 +16,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infercost.domain.estimate import Estimate
+    from infercost.domain.model import Inspection
     from infercost.domain.profile import Profile
     from infercost.domain.verdict import Verdict
 
 __all__ = ["FORMATS", "View", "render"]
 
 _RENDERERS: Final[dict[str, dict[str, str]]] = {
-    "table": {"estimate": "table:estimate", "profile": "profile_table:profile", "verdict": "verdict:verdict"},
-    "json": {"estimate": "json:artifact", "profile": "json:artifact", "verdict": "json:artifact"},
-    "markdown": {"estimate": "markdown:estimate", "profile": "markdown:profile", "verdict": "markdown:verdict"},
-    "csv": {"estimate": "csv:candidates", "profile": "csv:points", "verdict": "csv:checks"},
+    "table": {
+        "estimate": "table:estimate",
+        "profile": "profile_table:profile",
+        "verdict": "verdict:verdict",
+        "inspection": "inspection_table:inspection",
+    },
+    "json": {
+        "estimate": "json:artifact",
+        "profile": "json:artifact",
+        "verdict": "json:artifact",
+        "inspection": "json:artifact",
+    },
+    "markdown": {
+        "estimate": "markdown:estimate",
+        "profile": "markdown:profile",
+        "verdict": "markdown:verdict",
+        "inspection": "markdown:inspection",
+    },
+    "csv": {"estimate": "csv:candidates", "profile": "csv:points", "verdict": "csv:checks", "inspection": "csv:operators"},
 }
 """Format, then kind of artifact, to ``module:function`` in this package."""
 
@@ -46,7 +62,7 @@ class View:
 
 
 def render(
-    value: Estimate | Profile | Verdict,
+    value: Estimate | Profile | Verdict | Inspection,
     format: str,
     *,
     width: int | None = None,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from infercost.domain.estimate import Band, Candidate, Estimate
+    from infercost.domain.model import Inspection
     from infercost.domain.profile import Point, Profile
     from infercost.domain.verdict import Check, Verdict
     from infercost.render import View
@@ -46,6 +47,12 @@ def points(value: Profile, view: View) -> str:  # noqa: ARG001 - one signature f
 def checks(value: Verdict, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
     """One row a check."""
     return _text(_CHECK, (_check(c) for c in value.checks))
+
+
+def operators(value: Inspection, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
+    """One row an operator type."""
+    names = ("op_type", "count", "flops", "bytes", "weight_bytes")
+    return _text(names, ({name: getattr(o, name) for name in names} for o in value.model.operators))
 
 
 _CANDIDATE = (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from infercost.domain.estimate import Candidate, Estimate
+    from infercost.domain.model import Inspection
     from infercost.domain.profile import Point, Profile
     from infercost.domain.verdict import Verdict
     from infercost.render import View
@@ -60,6 +61,21 @@ def verdict(value: Verdict, view: View) -> str:
     elif not answered.candidates:
         parts += [f"**{escape(digest.headline(answered))}**", *_nearest(answered, view)]
     return _document([*parts, *_closing(answered, (*value.warnings, *answered.warnings), view)])
+
+
+def inspection(value: Inspection, view: View) -> str:
+    """Inputs, outputs, and the arithmetic of every operator type."""
+    model = value.model
+    heaviest = sorted(model.operators, key=lambda o: (-(o.flops or 0), -(o.bytes or 0), o.op_type))[: view.top]
+    facts = [
+        figures.model_line(model),
+        *(f"input {figures.tensor(t)}" for t in model.inputs),
+        *(f"output {figures.tensor(t)}" for t in model.outputs),
+        *model.warnings,
+    ]
+    rows = [[o.op_type, f"{o.count:,}", _known(o.flops), _size(o.bytes)] for o in heaviest]
+    table = [_table(["operator", "nodes", "FLOPs", "bytes"], rows, right=(1, 2, 3))] if rows else []
+    return _document([f"### {escape(model.name)}", _list(facts), *table])
 
 
 def profile(value: Profile, view: View) -> str:

@@ -17,6 +17,7 @@ import msgspec
 
 from infercost.domain.errors import ArtifactError, UnknownNameError
 from infercost.domain.estimate import Estimate
+from infercost.domain.model import Inspection
 from infercost.domain.profile import Profile
 from infercost.domain.units import SCHEMA_VERSION
 from infercost.domain.verdict import Verdict
@@ -30,7 +31,7 @@ __all__ = ["KINDS", "PRETTY_LIMIT", "decode", "encode", "load", "load_profile", 
 
 T = TypeVar("T")
 
-KINDS: Final[dict[str, type]] = {"profile": Profile, "estimate": Estimate, "verdict": Verdict}
+KINDS: Final[dict[str, type]] = {"profile": Profile, "estimate": Estimate, "verdict": Verdict, "inspection": Inspection}
 """Every kind of artifact and the class that it decodes to."""
 
 PRETTY_LIMIT: Final = 4 * 2**20
@@ -40,6 +41,7 @@ and indenting all regions of all clouds doubles both its size and the time to wr
 _HOW_TO_MAKE: Final = {
     "profile": "infercost profile MODEL.onnx --out profile.json",
     "estimate": "infercost estimate profile.json --rps 50 --format json --out estimate.json",
+    "inspection": "infercost inspect MODEL.onnx --format json --out inspection.json",
     "verdict": "infercost gate profile.json --rps 50 --format json --out verdict.json",
 }
 
@@ -64,7 +66,7 @@ _SIGNATURES: Final = (
 )
 
 
-def encode(value: Profile | Estimate | Verdict) -> bytes:
+def encode(value: Profile | Estimate | Verdict | Inspection) -> bytes:
     """JSON of an artifact: ``schema_version`` and ``kind`` first, a newline at the end.
 
     Indented by two spaces, unless the compact form passes :data:`PRETTY_LIMIT`.
@@ -137,7 +139,7 @@ def load_profile(path: str | os.PathLike[str]) -> Profile:
     return load(path, Profile)
 
 
-def save(value: Profile | Estimate | Verdict, path: str | os.PathLike[str]) -> None:
+def save(value: Profile | Estimate | Verdict | Inspection, path: str | os.PathLike[str]) -> None:
     """Write an artifact atomically.
 
     Raises:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from infercost.domain.model import Inspection, OperatorFacts
 from infercost.render import render
 
 
@@ -46,3 +49,14 @@ def test_verdict_tables_look_as_they_did(named_verdict, golden, width):
 def test_other_formats_of_a_verdict_look_as_they_did(named_verdict, golden, fmt, suffix):
     name, verdict = named_verdict
     golden(f"verdict-{name}.{suffix}", render(verdict, fmt))
+
+
+@pytest.mark.parametrize(("fmt", "suffix"), [("table", "txt"), ("markdown", "md"), ("csv", "csv"), ("json", "json")])
+def test_an_inspection_looks_as_it_did(profile, golden, fmt, suffix):
+    operators = (
+        OperatorFacts(op_type="Conv", count=53, flops=8_100_000_000, bytes=310_000_000, weight_bytes=102_000_000),
+        OperatorFacts(op_type="NonMaxSuppression", count=1, flops=None, bytes=None),
+    )
+    facts = replace(profile.model, operators=operators, bound_dims={"batch": 1})
+    value = Inspection(infercost_version="0.1.0", model=facts)
+    golden(f"inspection.{suffix}", render(value, fmt, width=80))
