@@ -1,0 +1,63 @@
+"""What a profile measured, as functions of batch and threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from infercost.domain.profile import Point, Profile
+
+MAX_BATCH = 32
+"""No prediction goes beyond this batch size."""
+MAX_BATCHES = 4
+MEMORY_PER_FILE_BYTE = 2.5
+"""Resident bytes for each byte of model file where memory was not measured."""
+CV_RANGE = (0.02, 1.0)
+DEFAULT_CV = 0.05
+
+
+def allowed_batches(profile: Profile, batches: Iterable[int]) -> tuple[int, ...]:
+    """At most four: 1, the largest up to 32, and two between."""
+    if profile.model.batch_dim is None:
+        return (1,)
+    usable = sorted({b for b in batches if 1 <= b <= MAX_BATCH} | {1})
+    if len(usable) <= MAX_BATCHES:
+        return tuple(usable)
+    picks = np.linspace(0, len(usable) - 1, MAX_BATCHES).round().astype(int)
+    return tuple(usable[i] for i in picks)
+
+
+def memory_curve(profile: Profile, points: Sequence[Point]) -> Callable[[int], int]:
+    """Resident bytes of one worker at a batch size; measured, else from the model file."""
+    measured: dict[int, int] = {}
+    for point in points:
+        if point.memory_bytes:
+            measured[point.batch] = max(measured.get(point.batch, 0), point.memory_bytes)
+    fallback = int(MEMORY_PER_FILE_BYTE * profile.model.file_bytes)
+    if not measured:
+        return lambda _batch: fallback
+    batches = sorted(measured)
+    sizes = np.maximum.accumulate([measured[b] for b in batches])
+    slope = max(0.0, (sizes[-1] - sizes[0]) / (batches[-1] - batches[0])) if len(batches) > 1 else 0.0
+
+    def memory(batch: int) -> int:
+        return int(np.interp(batch, batches, sizes) + slope * max(0, batch - batches[-1]))
+
+    return memory
+
+
+def seconds_measured(points: Sequence[Point]) -> dict[int, dict[int, float]]:
+    """Typical seconds by batch, then by threads."""
+    seconds: dict[int, dict[int, float]] = {}
+    for point in points:
+        seconds.setdefault(point.batch, {})[point.threads] = point.latency_ms.typical / 1e3
+    return seconds
+
+
+def typical_cv(points: Sequence[Point]) -> float:
+    """Coefficient of variation of the points, median and bounded."""
+    return float(np.clip(np.median([p.latency_ms.cv for p in points]), *CV_RANGE)) if points else DEFAULT_CV

@@ -1,0 +1,152 @@
+"""GPU predictions: from the graph's FLOPs and bytes, corrected by a local GPU run where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infercost.domain.prediction import PredictedPoint, Serving
+from infercost.domain.units import GIB
+from infercost.engine.measured import allowed_batches, memory_curve, seconds_measured, typical_cv
+from infercost.engine.roofline import Operators, gpu_peak_tflops, gpu_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infercost.domain.hardware import Accelerator, Hardware
+    from infercost.domain.profile import Profile
+
+GPU_BATCHES = (1, 4, 16, 32)
+MIN_COVERAGE = 0.9
+"""Share of the FLOP-bearing nodes whose FLOPs must be known."""
+CONTEXT_BYTES = int(0.6 * GIB)
+"""Device memory that a CUDA context and its libraries take."""
+HOST_BYTES = 1 * GIB
+"""Host memory of a process that holds a CUDA context, beside the model."""
+USABLE_MEMORY = 0.9
+MAX_SHARING = 2
+"""Workers to one GPU: a second hides the host's share of the time."""
+
+CPU_ONLY = frozenset({"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor", "SVMClassifier", "SVMRegressor"})
+STEPWISE = frozenset({"LSTM", "GRU", "RNN", "Scan", "Loop", "If", "DynamicQuantizeLSTM"})
+
+
+@dataclass(frozen=True, slots=True)
+class GpuModel:
+    """What the graph says of a GPU, and how far a local GPU measurement corrects it."""
+
+    profile: Profile
+    operators: Operators
+    half: bool
+    """Whether the weights are mostly float16."""
+    missed: Mapping[int, float]
+    """Log of measured over modelled seconds on the local GPU, by batch; empty without one."""
+    memory: Callable[[int], int]
+    cv: float
+
+    @classmethod
+    def of(cls, profile: Profile, source: Hardware) -> GpuModel:
+        """Gather the graph's statistics and, where the profile has GPU points, the correction."""
+        points = [p for p in profile.points if p.device != "cpu" and p.latency_ms.typical > 0]
+        weights = profile.model.weights_by_dtype
+        model = cls(
+            profile=profile,
+            operators=Operators.of(profile.operators),
+            half=weights.get("float16", 0) > sum(weights.values()) / 2,
+            missed={},
+            memory=memory_curve(profile, profile.points),
+            cv=typical_cv(points),
+        )
+        if not points or model.declines(source):
+            return model
+        seconds = {batch: min(by_threads.values()) for batch, by_threads in seconds_measured(points).items()}
+        missed = {b: float(np.log(s / sum(model.seconds(source, b)))) for b, s in seconds.items()}
+        return cls(profile, model.operators, model.half, missed, model.memory, model.cv)
+
+    @property
+    def has_measurement(self) -> bool:
+        """Whether a local GPU run corrects the model."""
+        return bool(self.missed)
+
+    def declines(self, target: Hardware) -> tuple[str, ...]:
+        """Why a target cannot be predicted; empty when it can."""
+        accelerator = target.accelerator
+        if accelerator is None:
+            return ("no accelerator",)
+        reason = self._unsuited_accelerator(accelerator) or self._unsuited_model()
+        return (reason,) if reason else ()
+
+    def _unsuited_accelerator(self, accelerator: Accelerator) -> str | None:
+        if accelerator.onnxruntime_provider is None:
+            return f"ONNX Runtime cannot run a plain ONNX model on {accelerator.key}; it needs the vendor's compiler"
+        if gpu_peak_tflops(accelerator, half=self.half) is None:
+            return f"the peak rate of {accelerator.key} is not in the hardware table"
+        if not self.fits(accelerator, 1, 1):
+            return f"the model does not fit the {accelerator.memory_gib:g} GiB of {accelerator.key}"
+        return None
+
+    def _unsuited_model(self) -> str | None:
+        facts, types = self.profile.model, {o.op_type for o in self.profile.operators}
+        if found := sorted(types & CPU_ONLY):
+            return f"ONNX Runtime has no CUDA kernel for {', '.join(found)}"
+        if found := sorted(types & STEPWISE):
+            return f"{', '.join(found)} runs step by step; its GPU time is not modelled"
+        if bool(self.operators.int8.any()):
+            return "the model is quantised to 8 bits, which ONNX Runtime's CUDA provider runs only in part"
+        if facts.flops_per_item is None or not self.operators.flops.any():
+            return "the FLOPs of the graph are not known, so no GPU can be predicted; try --dim"
+        if facts.flops_coverage < MIN_COVERAGE:
+            return f"the FLOPs of only {facts.flops_coverage:.0%} of the nodes are known, too few to predict a GPU; try --dim"
+        return None
+
+    def fits(self, accelerator: Accelerator, batch: int, workers: int) -> bool:
+        """Whether workers that share one accelerator fit its memory."""
+        each = CONTEXT_BYTES + max(self.memory(batch), self.profile.model.file_bytes)
+        return workers * each <= USABLE_MEMORY * accelerator.memory_gib * GIB
+
+    def seconds(self, target: Hardware, batch: int) -> tuple[float, float]:
+        """(host, device) seconds of one batch, correction included."""
+        assert target.accelerator is not None  # noqa: S101 - callers decline other targets
+        host, device = gpu_seconds(
+            self.operators,
+            batch,
+            target.accelerator,
+            half=self.half,
+            payload_bytes=self.profile.payload_in_bytes + self.profile.payload_out_bytes,
+            host_scalar=target.cpu.scalar_speed if target.cpu else 1.0,
+        )
+        factor = self._correction(batch)
+        return factor * host, factor * device
+
+    def _correction(self, batch: int) -> float:
+        if not self.missed:
+            return 1.0
+        known = sorted(self.missed)
+        return float(np.exp(np.interp(np.log2(batch), np.log2(known), [self.missed[b] for b in known])))
+
+    def points(self, target: Hardware) -> tuple[PredictedPoint, ...]:
+        """One and two workers to each accelerator, at every batch size that fits its memory."""
+        assert target.accelerator is not None  # noqa: S101
+        batches = allowed_batches(self.profile, GPU_BATCHES)
+        cost = {batch: self.seconds(target, batch) for batch in batches}
+        return tuple(
+            PredictedPoint(
+                serving=Serving(workers=sharing * target.accelerator_count, threads=1, max_batch=batch),
+                service_s=cost[batch][0] + sharing * cost[batch][1],
+                single_s=cost[1][0] + sharing * cost[1][1],
+                memory_bytes=sharing * target.accelerator_count * (HOST_BYTES + self.memory(batch)),
+            )
+            for sharing in range(1, MAX_SHARING + 1)
+            if sharing == 1 or sharing * target.accelerator_count <= target.vcpus
+            for batch in batches
+            if self.fits(target.accelerator, batch, sharing)
+        )
+
+    def basis(self, target: Hardware) -> str:
+        """One line: what a prediction rests on."""
+        name = target.accelerator.key if target.accelerator else "no accelerator"
+        return f"GPU latency from the graph's FLOPs and bytes on {name}" + (
+            ", corrected by a run on the local GPU" if self.missed else ""
+        )
