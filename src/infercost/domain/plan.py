@@ -33,6 +33,8 @@ class Placement:
     provenance: Provenance
     band: float
     slo_holds: Literal["yes", "at_risk"]
+    accelerator: str | None = None
+    """Key of the hardware's accelerator, with their number where there are several."""
     billed_s: tuple[float, float, float] | None = None
     """Serverless only: billed seconds a request at (low, likely, high)."""
     notes: tuple[str, ...] = ()

@@ -1,0 +1,151 @@
+"""Judge an estimate against budgets: pass, breach, or inconclusive where the figures cannot tell.
+
+docs/explanation/cost-lines.md has the rules in words.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from infercost.domain.errors import UsageError
+from infercost.domain.estimate import Band
+from infercost.domain.verdict import Check, Outcome, Verdict
+from infercost.engine.ranking import closest_misses
+from infercost.engine.wording import listed, milliseconds, usd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from infercost.domain.estimate import Candidate, Estimate
+    from infercost.domain.verdict import Budget
+
+__all__ = ["UNPRICED_MARGIN", "gate"]
+
+UNPRICED_MARGIN: Final = Decimal("0.10")
+"""Share of a limit that must stay free for a pass while lines have no price.
+
+The lines that the book may lack (storage, data, logs) come to a few per cent of an endpoint's bill
+where they are known; a tenth of the limit is room for them, not proof.
+"""
+
+_SEVERITY: Final[dict[Outcome, int]] = {"pass": 0, "inconclusive": 1, "breach": 2}
+
+
+def gate(estimate: Estimate, budget: Budget) -> Verdict:
+    """Judge the cheapest candidate. The worst check decides: breach, then inconclusive, then pass.
+
+    Raises:
+        UsageError: the budget limits nothing, or a limit is not above zero.
+    """
+    _check_budget(budget)
+    best = estimate.candidates[0] if estimate.candidates else None
+    checks = tuple(_no_candidate(estimate) if best is None else _checks(estimate, best, budget))
+    outcome = max((check.outcome for check in checks), key=_SEVERITY.__getitem__)
+    return Verdict(
+        outcome=outcome,
+        checks=checks,
+        budget=budget,
+        estimate=estimate,
+        candidate=None if best is None else best.rank,
+        warnings=estimate.warnings,
+    )
+
+
+def _check_budget(budget: Budget) -> None:
+    limits = {
+        "--max-monthly": budget.max_monthly,
+        "--max-per-million": budget.max_per_million,
+        "--max-p99": budget.max_p99_ms,
+    }
+    if all(limit is None for limit in limits.values()):
+        raise UsageError(f"a gate needs a budget; give at least one of {', '.join(limits)}")
+    for name, limit in limits.items():
+        if limit is not None and not limit > 0:
+            raise UsageError(f"the budget must be above 0, got {limit}; write it like {name} 500")
+    if budget.max_price_age_days is not None and budget.max_price_age_days < 0:
+        raise UsageError(f"the age of prices must not be negative, got {budget.max_price_age_days}; try --max-price-age 90")
+
+
+def _no_candidate(estimate: Estimate) -> Iterator[Check]:
+    summary, nearest = estimate.summary, closest_misses(estimate, 1)
+    outcome: Outcome = "inconclusive"
+    if not summary.offers:
+        reason = "no offer was considered"
+    elif summary.no_price:
+        reason = f"{summary.no_price} of {summary.offers} offers would serve it but have no price in the book"
+    else:
+        outcome = "breach"
+        closest = f"; the closest, {nearest[0].instance_type}: {nearest[0].reasons[0]}" if nearest else ""
+        reason = f"none of {summary.offers} offers serves the traffic within the SLO{closest}"
+    yield Check(name="slo", outcome=outcome, limit=_promises(estimate), actual=None, reason=reason)
+
+
+def _promises(estimate: Estimate) -> str:
+    return ", ".join(f"{t.metric} ≤ {milliseconds(t.limit_ms)}" for t in estimate.slo.targets) or "a stable queue"
+
+
+def _checks(estimate: Estimate, best: Candidate, budget: Budget) -> Iterator[Check]:
+    unpriced = sorted({line.name for line in best.lines if line.monthly_cost is None})
+    for name, limit, band in (
+        ("monthly", budget.max_monthly, best.cost.per_month),
+        ("per_million", budget.max_per_million, best.cost.per_million),
+    ):
+        if limit is not None:
+            outcome, reason = _judge_money(band, limit, unpriced)
+            yield Check(name=name, outcome=outcome, limit=f"{usd(limit)}", actual=band, reason=reason)
+    if budget.max_p99_ms is not None:
+        yield _judge_p99(best, budget.max_p99_ms)
+    if estimate.slo.targets:
+        yield _judge_slo(estimate, best)
+    if budget.max_price_age_days is not None:
+        yield _judge_age(estimate, best, budget.max_price_age_days)
+
+
+def _judge_money(band: Band, limit: Decimal, unpriced: list[str]) -> tuple[Outcome, str]:
+    if band.low > limit:
+        return "breach", f"even at the band's cheap end, {usd(band.low)}, it is over {usd(limit)}"
+    if band.high is None or band.high > limit:
+        end = "has no upper end" if band.high is None else f"reaches {usd(band.high)}"
+        return "inconclusive", f"likely {usd(band.likely)}, but the band {end}; the limit is {usd(limit)}"
+    if unpriced and band.high > limit * (1 - UNPRICED_MARGIN):
+        return "inconclusive", (
+            f"{usd(band.high)} at most leaves less than {UNPRICED_MARGIN:.0%} of {usd(limit)}"
+            f" for what has no price ({listed(unpriced)})"
+        )
+    return "pass", f"{usd(band.high)} at most is within {usd(limit)}"
+
+
+def _judge_p99(best: Candidate, limit_ms: float) -> Check:
+    likely, factor = best.latency_ms.p99, 1 + best.band
+    low, high = likely / factor, likely * factor
+    outcome: Outcome = "pass" if high <= limit_ms else "breach" if low > limit_ms else "inconclusive"
+    words = {
+        "pass": f"{milliseconds(high)} at the band's slow end is within {milliseconds(limit_ms)}",
+        "breach": f"{milliseconds(low)} at the band's fast end is over {milliseconds(limit_ms)}",
+        "inconclusive": f"likely {milliseconds(likely)}, between {milliseconds(low)} and {milliseconds(high)}",
+    }
+    actual = Band(*(Decimal(f"{value:.6g}") for value in (low, likely, high)))
+    return Check(name="p99", outcome=outcome, limit=milliseconds(limit_ms), actual=actual, reason=words[outcome])
+
+
+def _judge_slo(estimate: Estimate, best: Candidate) -> Check:
+    holds = best.slo_holds == "yes"
+    return Check(
+        name="slo",
+        outcome="pass" if holds else "inconclusive",
+        limit=_promises(estimate),
+        actual=None,
+        reason="kept over the whole band" if holds else "kept at the likely prediction, not at the band's slow end",
+    )
+
+
+def _judge_age(estimate: Estimate, best: Candidate, limit_days: int) -> Check:
+    age = max(catalog.age_days for catalog in estimate.price_catalogs if catalog.provider == best.provider)
+    return Check(
+        name="price_age",
+        outcome="pass" if age <= limit_days else "inconclusive",
+        limit=f"{limit_days} days",
+        actual=None,
+        reason=f"the prices of {best.provider} are {age} days old",
+    )

@@ -1,0 +1,158 @@
+"""Order of the candidates, which of them cannot be told apart, and why the rest lost.
+
+Why ties are led by the cheapest member of a group: docs/adr/0005.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from infercost.engine.wording import amount, milliseconds, usd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from decimal import Decimal
+
+    from infercost.domain.estimate import Band, Candidate, Estimate, Rejected
+    from infercost.domain.price import Mode
+    from infercost.domain.traffic import Slo
+
+__all__ = ["Contender", "Place", "closest_misses", "explain_runner_up", "rank", "tied"]
+
+
+class Contender(NamedTuple):
+    """What ranking needs of a candidate. Sorts by cost, then by name, so the order is always the same."""
+
+    likely: Decimal
+    provider: str
+    region: str
+    instance_type: str
+    mode: Mode
+    cost: Band
+    """USD a month."""
+    unpriced: frozenset[str]
+    """Names of the lines without a price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a contender came in."""
+
+    index: int
+    """Its position in the sequence that was ranked."""
+    rank: int
+    tie_group: int
+    dominated_by: str | None
+
+
+def tied(a: Band, b: Band) -> bool:
+    """Whether each likely figure lies inside the other's band. Symmetric."""
+    return _within(a.likely, b) and _within(b.likely, a)
+
+
+def _within(value: Decimal, band: Band) -> bool:
+    return band.low <= value and (band.high is None or value <= band.high)
+
+
+def rank(contenders: Sequence[Contender]) -> list[Place]:
+    """Places in order of the likely monthly cost.
+
+    A contender joins the current tie group when it is tied with the group's leader, its cheapest
+    member; otherwise it leads the next group.
+    """
+    order = sorted(range(len(contenders)), key=lambda i: contenders[i][:5])
+    cheaper = _dominating_regions(contenders, order)
+    places = []
+    group, leader = 0, None
+    for position, index in enumerate(order, 1):
+        cost = contenders[index].cost
+        if leader is None or not tied(leader, cost):
+            group, leader = group + 1, cost
+        places.append(Place(index, position, group, cheaper.get(index)))
+    return places
+
+
+def _dominating_regions(contenders: Sequence[Contender], order: Sequence[int]) -> dict[int, str]:
+    """For each contender the cheapest region where the same configuration is certainly cheaper.
+
+    The same instance type has the same prediction everywhere, so prices alone differ, and they are
+    exact. A region that lacks a price which the dearer one has proves nothing.
+    """
+    same: dict[tuple[str, str, str], list[Contender]] = {}
+    dominated = {}
+    for index in order:
+        own = contenders[index]
+        rivals = same.setdefault((own.provider, own.mode, own.instance_type), [])
+        better = next((rival for rival in rivals if _dominates(rival, own)), None)
+        if better is None:
+            rivals.append(own)
+        else:
+            dominated[index] = better.region
+    return dominated
+
+
+def _dominates(rival: Contender, own: Contender) -> bool:
+    if rival.likely >= own.likely or rival.cost.low > own.cost.low or not rival.unpriced <= own.unpriced:
+        return False
+    if rival.cost.high is None or own.cost.high is None:
+        return rival.cost.high is own.cost.high
+    return rival.cost.high <= own.cost.high
+
+
+def explain_runner_up(candidates: Sequence[Candidate], slo: Slo) -> str | None:
+    """One line on why the first candidate outside the leading tie group lost; None without one.
+
+    Args:
+        candidates: in rank order.
+        slo: what the replicas are sized for.
+    """
+    loser = next((c for c in candidates if c.tie_group > 1), None)
+    if loser is None:
+        return None
+    leader = candidates[0]
+    best, cost = leader.cost.per_month.likely, loser.cost.per_month.likely
+    more = f"+{amount(float((cost - best) / best) * 100)} %" if best else f"+{usd(cost - best)} a month"
+    return f"{'; '.join(_reasons(leader, loser, slo))}; {more}"
+
+
+def _reasons(leader: Candidate, loser: Candidate, slo: Slo) -> Iterator[str]:
+    name, other = _full_name(loser, leader), _full_name(leader, loser)
+    if loser.mode != leader.mode:
+        yield f"{name} ({_how(loser)}) costs {_monthly(loser)} where {other} ({_how(leader)}) costs {_monthly(leader)}"
+    elif loser.mode == "serverless" or loser.replicas.max == leader.replicas.max:
+        many = f" with as many replicas ({leader.replicas.max})" if loser.mode == "realtime" else ""
+        yield f"{name} costs {_monthly(loser)} where {other}{many} costs {_monthly(leader)}"
+    elif loser.replicas.max > leader.replicas.max:
+        promises = ", ".join(f"{t.metric} ≤ {milliseconds(t.limit_ms)}" for t in slo.targets)
+        yield f"{name} needs {_count(loser)} for {promises or 'this traffic'} where {other} needs {leader.replicas.max}"
+    else:
+        yield f"{name} needs only {_count(loser)} where {other} needs {leader.replicas.max}, but each costs more"
+
+
+def _how(candidate: Candidate) -> str:
+    return "serverless" if candidate.mode == "serverless" else f"always on, {_count(candidate)}"
+
+
+def _count(candidate: Candidate) -> str:
+    return f"{candidate.replicas.max:,} replica{'s' if candidate.replicas.max != 1 else ''}"
+
+
+def _monthly(candidate: Candidate) -> str:
+    return f"{usd(candidate.cost.per_month.likely)} a month"
+
+
+def _full_name(candidate: Candidate, other: Candidate) -> str:
+    """The instance, with its region where the instance alone does not tell the two apart."""
+    same = candidate.instance_type == other.instance_type
+    return f"{candidate.instance_type} in {candidate.region}" if same else candidate.instance_type
+
+
+def closest_misses(estimate: Estimate, n: int = 5) -> tuple[Rejected, ...]:
+    """The rejected offers that come nearest to the SLO, each instance type once, nearest first."""
+    missed = [r for r in estimate.rejected if r.best_latency_ms is not None]
+    missed.sort(key=lambda r: (r.best_latency_ms, r.provider, r.instance_type, r.region))
+    once: dict[tuple[str, str, str], Rejected] = {}
+    for offer in missed:
+        once.setdefault((offer.provider, offer.mode, offer.instance_type), offer)
+    return tuple(once.values())[:n]

@@ -1,0 +1,39 @@
+"""Figures as people read them, for reasons and notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+def amount(value: float) -> str:
+    """Three significant digits, without an exponent where it can be avoided."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def milliseconds(value: float) -> str:
+    """Milliseconds as ms, or as s from a second on."""
+    return f"{amount(value / 1e3)} s" if value >= 1000 else f"{amount(value)} ms"
+
+
+def gib(value: float) -> str:
+    """GiB."""
+    return f"{amount(value)} GiB"
+
+
+def megabytes(size: float) -> str:
+    """Bytes as MB."""
+    return f"{amount(size / 1e6)} MB"
+
+
+def usd(value: Decimal) -> str:
+    """Dollars with cents, or with four significant digits below one."""
+    return f"${value:,.2f}" if abs(value) >= 1 else f"${value:.4g}"
+
+
+def listed(names: list[str], most: int = 3) -> str:
+    """The first few of a list, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
