@@ -96,6 +96,10 @@ def no_extras(session: nox.Session) -> None:
     session.install(".")
     session.run("infercost", "--help", silent=True)
     session.run("infercost", "demo", "--budget", "2")
+    model = session.run("python", "-c", "import infercost; print(infercost.demo_model())", silent=True)
+    refusal = session.run("infercost", "profile", str(model).strip(), "--device", "cuda", silent=True, success_codes=[2])
+    if "pip install 'infercost[cuda]'" not in str(refusal):
+        session.error(f"the message names no extra to install: {refusal}")
 
 
 @nox.session
