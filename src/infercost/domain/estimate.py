@@ -25,7 +25,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class CostLine:
-    """One line of a month's bill at the likely prediction, USD."""
+    """One line of a month's bill at the likely prediction, in the estimate's currency."""
 
     name: str
     unit: str
@@ -40,6 +40,10 @@ class CostLine:
     """Where the *quantity* comes from."""
     note: str | None = None
     """How the quantity was reached, or why there is no price."""
+    list_price: Decimal | None = None
+    """What the cloud lists for one ``unit``, where a discount made ``price`` another; None where it did not."""
+    list_cost: Decimal | None = None
+    """``monthly_cost`` at list prices; None where that is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,12 @@ class LatencyMs:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """USD, with the prediction's band carried through the replica count."""
+    """In the estimate's currency, with the prediction's band carried through the replica count."""
 
     per_million: Band
     per_month: Band
+    list_per_month: Decimal | None = None
+    """``per_month`` at list prices, likely; None where no discount changed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,8 @@ class Offer:
     """``hour`` (of one replica) for realtime, ``second`` (billed) for serverless."""
     flag: str = ""
     """A data-quality flag of the source; its meaning is in the catalog's ``flags``."""
+    list_price: Decimal | None = None
+    """What the cloud lists, where a discount made ``price`` another; None where ``price`` is the list price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Rate:
     """Monthly quantity (in ``unit``'s amount) at which this tier begins; 0 for the first."""
     source: str
     as_of: str
+    list_price: Decimal | None = None
+    """As on an ``Offer``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,20 @@ class Region:
     location: str
     geography: str
     """``us``, ``ca``, ``mx``, ``sa``, ``eu``, ``me``, ``af``, ``apac``, ``gov``."""
+    as_of: str = ""
+    """Date of this region's prices where it is not the catalog's: only some regions were refreshed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeRate:
+    """A rate that the user gave. There is no other: prices are never converted by a hidden one."""
+
+    currency: str
+    """ISO code of the currency converted to, from USD."""
+    rate: Decimal
+    """Units of ``currency`` for one USD."""
+    as_of: str
+    """The day of the rate, ISO."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +88,10 @@ class Catalog:
     regions: dict[str, Region]
     flags: dict[str, str] = field(default_factory=dict)
     """Meaning of each offer flag; a flag listed here raises a warning where it is used."""
+    exchange_rate: ExchangeRate | None = None
+    """By what the prices were converted from USD; None where the cloud itself states them in ``currency``."""
+    discounts: tuple[str, ...] = ()
+    """Discounts of the user that changed prices here, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,3 +104,8 @@ class PriceCatalog:
     source: str
     derived: bool
     sha256: str = ""
+    currency: str = "USD"
+    exchange_rate: ExchangeRate | None = None
+    """By what the prices were converted from USD, where the user gave a rate."""
+    discounts: tuple[str, ...] = ()
+    """Discounts of the user that changed prices here, in words."""

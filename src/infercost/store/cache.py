@@ -13,7 +13,7 @@ from infercost.store.artifacts import load_profile, save
 if TYPE_CHECKING:
     from infercost.domain.profile import Profile
 
-__all__ = ["cache_dir", "get_profile", "put_profile"]
+__all__ = ["cache_dir", "data_dir", "get_profile", "put_profile"]
 
 
 def cache_dir() -> Path:
@@ -24,6 +24,16 @@ def cache_dir() -> Path:
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("infercost", appauthor=False))
+
+
+def data_dir() -> Path:
+    """Where things live that must not vanish: ``INFERCOST_CACHE_DIR``, else the user's data folder."""
+    chosen = os.environ.get("INFERCOST_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_data_dir
+
+    return Path(user_data_dir("infercost", appauthor=False))
 
 
 def get_profile(key: str) -> Profile | None:

@@ -82,10 +82,10 @@ def _replace(target: Path, data: bytes, mode: int | None) -> None:
     finally:
         # Also reached by KeyboardInterrupt; after a successful rename there is nothing to remove.
         temporary.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where the system lets a folder be opened."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
