@@ -43,6 +43,15 @@ BY_HAND = {
     "Standard_ND96is_H100_v5": (96, 1900.0, "the size of its twin Standard_ND96isr_H100_v5 without InfiniBand"),
 }
 
+# Vertex machines that its documentation lists and no price source prices: (vCPUs, GiB, accelerators).
+UNPRICED_VERTEX = {
+    "a3-edgegpu-8g": (208, 1872.0, 8),
+    "a3-ultragpu-8g": (224, 2952.0, 8),
+    "a4-highgpu-8g": (224, 3968.0, 8),
+    "a4x-highgpu-4g": (140, 884.0, 4),
+}
+GPU_MACHINES = "cloud.google.com/compute/docs/accelerator-optimized-machines"
+
 
 @dataclass(frozen=True)
 class Size:
@@ -140,6 +149,8 @@ def vertex(prices: Path) -> list[Size]:
         name = row["machine_type"]
         size = (int(row["vcpu"]), float(row["ram_gb"]), Fraction(row["accelerator_count"] or "0"))
         sizes[name] = Size("vertex", name, name.rsplit("-", 1)[0], *size, source)
+    for name, (vcpus, memory, count) in UNPRICED_VERTEX.items():
+        sizes[name] = Size("vertex", name, name.rsplit("-", 1)[0], vcpus, memory, Fraction(count), GPU_MACHINES)
     return list(sizes.values())
 
 

@@ -27,7 +27,7 @@ Predictor: TypeAlias = Callable[[Profile, Hardware, Sequence[Hardware]], list[Pr
 # Source: scripts/validate_predict.py; table and reading in docs/accuracy.md.
 BAND_MEASURED = 0.10
 """Two machines of one kind: MLPerf systems of one SKU differ by 1.05 to 1.09 (p90 over p10)."""
-BAND_SAME_FAMILY = 0.35
+BAND_SAME_FAMILY = 0.40
 BAND_SAME_CLASS = 0.60
 BAND_SAME_CLASS_INT8 = 0.80
 BAND_OTHER_CLASS = 0.80
@@ -35,7 +35,7 @@ BAND_OTHER_CLASS_INT8 = 1.75
 BAND_UNSURE_SOURCE = 1.50
 """Measured on a CPU with efficiency cores, or one that the hardware table knows by instruction set only."""
 BAND_GPU = 2.00
-BAND_SAME_GPU = 0.35
+BAND_SAME_GPU = 0.40
 """No rows to judge it by: taken as for one CPU family."""
 
 UNSURE = ("intel-core-hybrid", "generic-")

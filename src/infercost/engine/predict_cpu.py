@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 MAX_SHAPES = 6
 MAX_THREADS = 32
 """More threads to one worker gain nothing in any of the data behind docs/accuracy.md."""
+MAX_RESIDUAL = 0.25
+"""What the thread law misses on the measured machine (log) is carried to other hardware up to this."""
+DISTURBED = 1.1
+"""More threads that take this much longer than fewer say that the machine was busy, not how the model scales."""
 RESIDUAL_REACH = 8
 """Beyond this multiple of the most threads measured, nothing is left of what the thread law missed."""
 
@@ -45,12 +49,15 @@ class BatchLaw:
     """log2 of the thread counts at which ``residual`` holds."""
     residual: Floats
     """Log of measured over modelled seconds on the measured machine."""
+    disturbed: bool
+    """The thread measurements were not believed."""
 
     @classmethod
     def fit(cls, size: int, seconds: Mapping[int, float], base: int, operators: Operators, source: Hardware) -> BatchLaw:
         """Fit to seconds by thread count; ``base`` is the fewest threads measured."""
         most = max(seconds)
-        serial = _serial_share(base, seconds[base], most, seconds[most])
+        disturbed = seconds[most] > DISTURBED * seconds[base]
+        serial = SERIAL_PRIOR if disturbed else _serial_share(base, seconds[base], most, seconds[most])
         single = seconds[base] / (serial + (1 - serial) / base)
         parts = split(single, size, operators, source)
         counts = np.array(sorted(seconds), dtype=float)
@@ -63,11 +70,18 @@ class BatchLaw:
             serial=serial,
             residual_at=np.append(np.log2(counts), np.log2(RESIDUAL_REACH * counts[-1])),
             residual=np.append(missed, 0.0),
+            disturbed=disturbed,
         )
 
-    def correction(self, threads: Floats) -> Floats:
-        """Factor for what the law misses: exact at measured thread counts, fading out beyond them."""
-        return np.asarray(np.exp(np.interp(np.log2(threads), self.residual_at, self.residual)))
+    def correction(self, threads: Floats, *, here: bool) -> Floats:
+        """Factor for what the law misses at measured thread counts, fading out beyond them.
+
+        On the measured machine itself (``here``) it is exact; elsewhere it is bounded.
+        """
+        if self.disturbed and not here:
+            return np.ones_like(threads)
+        reach = np.inf if here else MAX_RESIDUAL
+        return np.asarray(np.exp(np.interp(np.log2(threads), self.residual_at, np.clip(self.residual, -reach, reach))))
 
 
 def _serial_share(base: int, at_base: float, most: int, at_most: float) -> float:
@@ -109,10 +123,14 @@ class CpuModel:
         return bool(self.batches)
 
     @property
-    def threads_measured(self) -> bool:
-        """Whether thread scaling was measured (two thread counts or more)."""
+    def thread_scaling(self) -> str:
+        """What thread scaling rests on, where that is an assumption; empty where it was measured."""
         # One residual is the anchor beyond the measured range.
-        return any(len(law.residual) > 2 for law in self.batches)
+        if all(len(law.residual) <= 2 for law in self.batches):
+            return "; one thread count measured, thread scaling assumed"
+        if any(law.disturbed for law in self.batches):
+            return "; more threads measured slower than fewer, thread scaling assumed"
+        return ""
 
     @property
     def int8_share(self) -> float:
@@ -131,8 +149,10 @@ class CpuModel:
     def seconds(self, target: Hardware, workers: Floats, threads: Floats) -> Floats:
         """Seconds of one batch, [batch size, configuration], while all workers are busy."""
         factor = slowdown(self.source, target, workers, threads)
+        ours = (self.source.cpu, self.source.vcpus, self.source.threads_per_core)
+        here = ours == (target.cpu, target.vcpus, target.threads_per_core)
         curves = [
-            combine(law.parts, factor, threads, law.serial, self.operators.nodes) * law.correction(threads)
+            combine(law.parts, factor, threads, law.serial, self.operators.nodes) * law.correction(threads, here=here)
             for law in self.batches
         ]
         return np.maximum.accumulate(np.array(curves), axis=0)
@@ -160,6 +180,5 @@ class CpuModel:
         here = self.source.cpu.key if self.source.cpu else "an unknown CPU"
         there = target.cpu.key if target.cpu else "an unknown CPU"
         how = f"measured on {here}" + ("" if here == there else f", scaled to {there} by roofline ratios")
-        assumed = "" if self.threads_measured else "; one thread count measured, thread scaling assumed"
         burst = "; burstable: holds while CPU credits last" if target.burstable else ""
-        return f"CPU latency {how}{assumed}{burst}"
+        return f"CPU latency {how}{self.thread_scaling}{burst}"

@@ -129,7 +129,7 @@ _NAMES: tuple[tuple[str, Callable[[re.Match[str]], str | None]], ...] = (
     (r"EPYC-(Naples|Rome|Milan|Genoa|Turin)", lambda m: f"amd-epyc-{m[1].lower()}"),
     (r"Ryzen AI", lambda _: "amd-ryzen-zen5"),
     (r"Ryzen (?:[3579]|Threadripper)(?: PRO)? ([3-9])\d{3}", lambda m: f"amd-ryzen-{_RYZEN[m[1]]}"),
-    (r"Graviton([1-4])", lambda m: f"aws-graviton{m[1]}"),
+    (r"Graviton([1-5])", lambda m: f"aws-graviton{m[1]}"),
     (r"Graviton\b|Cortex-A72", lambda _: "aws-graviton1"),
     (r"Cobalt", lambda _: "azure-cobalt100"),
     (r"Altra", lambda _: "ampere-altra"),
@@ -137,6 +137,7 @@ _NAMES: tuple[tuple[str, Callable[[re.Match[str]], str | None]], ...] = (
     (r"Axion", lambda _: "google-axion-v2"),
     (r"Neoverse-N1", lambda _: "aws-graviton2"),
     (r"Neoverse-V1", lambda _: "aws-graviton3"),
+    (r"Neoverse-V3", lambda _: "aws-graviton5"),
     (r"Neoverse-V2", lambda _: "aws-graviton4"),
     (r"Neoverse-N2", lambda _: "azure-cobalt100"),
     (r"Apple M([12])\b", lambda _: "apple-m1"),
@@ -180,6 +181,9 @@ def cpu_family_of(
         match = re.search(pattern, cpu_model, re.I)
         if match and (key := key_of(match)) is not None:
             return key
+    # Windows hides the name and spells the numbers out: "Intel64 Family 6 Model 85 Stepping 7".
+    if family is None and (spelt := re.search(r"Family (\d+) Model (\d+)", cpu_model)):
+        family, model = int(spelt[1]), int(spelt[2])
     for maker, number, first, last, key in _MODELS:
         if vendor in ("", maker) and family == number and model is not None and first <= model <= last:
             return "intel-cascadelake" if key == "intel-skylake" and "avx512_vnni" in isa else key
@@ -200,6 +204,8 @@ def _family_by_isa(cpu_model: str, isa: frozenset[str]) -> str | None:
 def _generic(arch: str, isa: Collection[str]) -> str:
     if arch in ("aarch64", "arm64"):
         return "generic-aarch64"
+    if not isa:  # The system does not list them; every x86-64 server of the last ten years has AVX2.
+        return "generic-avx2"
     return next((key for flag, key in (("avx512f", "generic-avx512"), ("avx2", "generic-avx2")) if flag in isa), "generic-x86")
 
 
@@ -236,7 +242,13 @@ def describe_machine(machine: Machine, table: HardwareTable) -> Hardware:
 
     A CPU that the table does not know is taken as a generic one of its instruction set; ``source`` says so.
     """
-    key = machine.cpu_family or cpu_family_of(machine.cpu_model, vendor=machine.cpu_vendor, isa=machine.isa)
+    key = machine.cpu_family or cpu_family_of(
+        machine.cpu_model,
+        vendor=machine.cpu_vendor,
+        family=machine.cpu_family_id,
+        model=machine.cpu_model_id,
+        isa=machine.isa,
+    )
     known = table.families.get(key) if key else None
     if known is not None:
         cpu, source = known, f"{machine.cpu_model} taken as {known.key}"

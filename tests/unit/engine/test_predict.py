@@ -312,6 +312,14 @@ def test_one_thread_count_says_that_scaling_is_assumed():
     assert "assumed" not in predict(profile(), SOURCE, hardware()).basis
 
 
+def test_a_busy_machine_does_not_teach_that_threads_are_slow():
+    disturbed = profile({(1, 1): 0.04, (1, 4): 0.09})
+    prediction = predict(disturbed, SOURCE, hardware(WIDE))
+    assert "slower than fewer" in prediction.basis
+    assert by_shape(prediction)[1, 8, 1].service_s < by_shape(prediction)[8, 1, 1].service_s
+    assert by_shape(predict(disturbed, SOURCE, SOURCE))[1, 4, 1].service_s == pytest.approx(0.09)
+
+
 def test_burstable_types_say_so():
     assert "burstable" in predict(profile(), SOURCE, hardware(burstable=True)).basis
 

@@ -36,7 +36,7 @@ def machine(**changes) -> Machine:
 
 def test_every_provider_has_its_types():
     count = {name: sum(h.provider == name for h in INSTANCES) for name in ("sagemaker", "vertex", "azureml")}
-    assert count == {"sagemaker": 298, "vertex": 169, "azureml": 85}
+    assert count == {"sagemaker": 298, "vertex": 173, "azureml": 85}
 
 
 def test_keys_are_unique():
@@ -153,6 +153,8 @@ def test_every_priced_type_is_in_the_table():
         ("Intel(R) Core(TM) i7-8700 CPU @ 3.20GHz", "intel-core"),
         ("Neoverse-V1", "aws-graviton3"),
         ("Neoverse-N1", "aws-graviton2"),
+        ("Neoverse-V3", "aws-graviton5"),
+        ("Intel64 Family 6 Model 106 Stepping 6, GenuineIntel", "intel-icelake"),
         ("Apple M1 Pro", "apple-m1"),
         ("Some Chip 9000", None),
         ("AMD EPYC", None),
@@ -195,12 +197,18 @@ def test_a_known_machine_is_described():
     assert here.accelerator is TABLE.accelerators["A10G"]
 
 
+def test_numbers_identify_a_machine_that_hides_its_name():
+    here = describe_machine(machine(cpu_family=None, isa=("avx2",), cpu_family_id=25, cpu_model_id=1), TABLE)
+    assert here.cpu is TABLE.families["amd-epyc-milan"]
+
+
 @pytest.mark.parametrize(
     ("arch", "isa", "key"),
     [
         ("x86_64", ("avx2", "avx512f"), "generic-avx512"),
         ("x86_64", ("avx2",), "generic-avx2"),
         ("x86_64", ("sse4_2",), "generic-x86"),
+        ("x86_64", (), "generic-avx2"),
         ("arm64", (), "generic-aarch64"),
     ],
 )
