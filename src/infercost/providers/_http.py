@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
-from io import BytesIO
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
@@ -67,10 +66,10 @@ class _Kept(msgspec.Struct, frozen=True):
     """What is known of a kept document, or of the beginning of one."""
 
     url: str
-    etag: str | None
-    last_modified: str | None
-    encoding: str
-    received: str
+    etag: str | None = None
+    last_modified: str | None = None
+    encoding: str = ""
+    received: str = ""
     """When it was received or confirmed (ISO), by the server's clock where it has one."""
     size: int | None = None
     sha256: str | None = None
@@ -131,7 +130,7 @@ class Client:
             raise ProviderError(f"cannot keep downloads in {folder}: {error.strerror}; choose another folder") from error
 
     def read(
-        self, url: str, name: str, parse: Callable[[bytes], T], *, label: str | None = None, reuse_s: float = 0.0
+        self, url: str, name: str, parse: Callable[[bytes | bytearray], T], *, label: str | None = None, reuse_s: float = 0.0
     ) -> tuple[T, datetime]:
         """Fetch a document, or what is kept of it, and parse it.
 
@@ -171,13 +170,12 @@ class Client:
 
     def _fetch(self, url: str, name: str, label: str) -> _Kept:
         complete, part, about = self._paths(name)
-        kept = self._about(about, url)
+        kept = self._about(about, url) or _Kept(url=url)
         start = self._resumable(kept, part)
         headers = {"Accept-Encoding": "gzip", "User-Agent": f"infercost/{__version__}", **self._headers}
         if start:
-            assert kept is not None  # noqa: S101 - _resumable needs it
             headers |= {"Range": f"bytes={start}-", "If-Range": kept.etag or kept.last_modified or ""}
-        elif kept is not None and self._intact(kept, complete):
+        elif self._intact(kept, complete):
             headers |= _validators(kept)
         try:
             response = self._pool(url).request(
@@ -193,28 +191,23 @@ class Client:
         except urllib3.exceptions.HTTPError as error:
             raise _Again(_in_words(error)) from error
         try:
-            return self._take(url, response, kept, start, (complete, part, about), label)
+            return self._take(response, kept, start, (complete, part, about), label)
         finally:
             # What is left of a response that was not read to its end must not be read as the next one's.
             response.close()
             response.release_conn()
 
     def _take(
-        self,
-        url: str,
-        response: urllib3.BaseHTTPResponse,
-        kept: _Kept | None,
-        start: int,
-        paths: tuple[Path, Path, Path],
-        label: str,
+        self, response: urllib3.BaseHTTPResponse, kept: _Kept, start: int, paths: tuple[Path, Path, Path], label: str
     ) -> _Kept:
         """Act on a response's status."""
         complete, part, about = paths
+        url = kept.url
         received = self._date(response)
         status = response.status
-        if status == 304 and kept is not None and kept.sha256 is not None:
+        if status == 304 and kept.sha256 is not None:
             return self._note(about, msgspec.structs.replace(kept, received=received))
-        if status == 206 and start and kept is not None and _continues(response, kept, start):
+        if status == 206 and start and _continues(response, kept, start):
             return self._store(response, kept, paths, label, append=True)
         if status == 200:
             fresh = _Kept(
@@ -259,7 +252,7 @@ class Client:
         part.replace(complete)
         return self._note(about, msgspec.structs.replace(kept, size=size, sha256=digest.hexdigest()))
 
-    def _parse(self, url: str, name: str, kept: _Kept, parse: Callable[[bytes], T]) -> T:
+    def _parse(self, url: str, name: str, kept: _Kept, parse: Callable[[bytes | bytearray], T]) -> T:
         try:
             return parse(self._body(self._paths(name)[0], kept))
         except msgspec.ValidationError as error:
@@ -269,16 +262,18 @@ class Client:
             self.forget(name)
             raise _Again(f"the document is damaged or cut off ({error})") from error
 
-    def _body(self, path: Path, kept: _Kept) -> bytes:
+    def _body(self, path: Path, kept: _Kept) -> bytes | bytearray:
         if kept.encoding in {"", "identity"}:
             return path.read_bytes()
         if kept.encoding not in {"gzip", "x-gzip"}:
             raise self._error(kept.url, f"the document has an unknown encoding, {kept.encoding}")
-        # Sized in advance where possible: growing by doubling would need twice the memory.
-        with gzip.open(BytesIO(path.read_bytes())) as file:
-            body = file.read(self._max_bytes + 1)
-        if len(body) > self._max_bytes:
-            raise self._error(kept.url, f"the document is longer than {self._max_bytes >> 20} MiB")
+        body = bytearray()
+        # Read in pieces: the whole of it at once would need its size twice for a moment.
+        with gzip.open(path) as file:
+            while chunk := file.read(_CHUNK):
+                body += chunk
+                if len(body) > self._max_bytes:
+                    raise self._error(kept.url, f"the document is longer than {self._max_bytes >> 20} MiB")
         return body
 
     # ------------------------------------------------------------ what is kept
@@ -298,9 +293,9 @@ class Client:
         path.write_bytes(msgspec.json.encode(kept))
         return kept
 
-    def _resumable(self, kept: _Kept | None, part: Path) -> int:
+    def _resumable(self, kept: _Kept, part: Path) -> int:
         """Bytes of the part file that can be continued."""
-        if kept is None or kept.sha256 is not None or not part.exists():
+        if kept.sha256 is not None or not part.exists():
             return 0
         strong = kept.etag is not None and not kept.etag.startswith("W/")
         return part.stat().st_size if strong or (kept.etag is None and kept.last_modified) else 0

@@ -1,0 +1,215 @@
+"""List prices of Azure ML's managed online endpoints, from the Azure Retail Prices API. No key is needed.
+
+An endpoint is billed as the virtual machines under it, so its price is the VM's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+from infercost.domain.errors import ProviderError
+from infercost.domain.price import Offer
+from infercost.domain.refresh import ExtraPrice, Finding, Refreshed
+from infercost.providers._catalogs import choose_regions, kept_rates
+from infercost.providers._http import Client, same_origin
+from infercost.providers.azureml._retail_prices import Meters, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from infercost.domain.hardware import Hardware
+    from infercost.domain.price import Catalog
+    from infercost.domain.refresh import ExtraKind, RefreshProgress
+    from infercost.providers._http import RetryPolicy
+    from infercost.providers.azureml._retail_prices import Item
+
+__all__ = ["ENDPOINT", "refresh"]
+
+ENDPOINT = "https://prices.azure.com"
+_API_VERSION = "2023-01-01-preview"
+"""The version that states savings-plan rates. Its filters are case-sensitive."""
+_SKUS_A_QUERY = 10
+_MOST_PAGES = 1000
+_PAGE_REUSE_S = 3600.0
+"""Pages of an interrupted refresh are taken again for so long."""
+_DEFAULT_REGION = "eastus"
+_CHANGED = "the last prices are kept; update infercost: pip install --upgrade infercost"
+_EXTRAS: dict[str, ExtraKind] = {"spot": "spot", "low_priority": "low_priority", "reservation": "reservation"}
+
+
+def refresh(
+    *,
+    shipped: Catalog,
+    folder: Path,
+    hardware: Mapping[str, Hardware] | None = None,  # noqa: ARG001 - a Refresh is called with it
+    regions: Sequence[str] | None = None,
+    currency: str = "USD",
+    endpoint: str | None = None,
+    api_key: str | None = None,  # noqa: ARG001 - likewise; the API is public
+    on_progress: Callable[[RefreshProgress], None] | None = None,
+    policy: RetryPolicy | None = None,
+) -> Refreshed:
+    """Read Azure ML's list prices; see ``infercost.domain.refresh.Refresh``.
+
+    The VM sizes are those of ``shipped``. Spot, Low Priority, savings-plan and reservation prices
+    are returned beside the catalog. Rates other than compute are kept as shipped, and left out
+    where ``currency`` is not theirs.
+
+    Raises:
+        ProviderError: the API cannot be read, or no longer prices any of the sizes.
+        UsageError: a region is unknown.
+    """
+    if regions is not None:
+        choose_regions(shipped, regions, shipped.regions)
+    skus = sorted({offer.instance_type for offer in shipped.offers})
+    client = Client("azureml", folder, policy=policy, on_progress=on_progress)
+    pages = _Pages(client, (endpoint or ENDPOINT).rstrip("/"), currency)
+    meters = Meters(client.policy.now().date().isoformat())
+    for start in range(0, len(skus), _SKUS_A_QUERY):
+        for item in pages.items(skus[start : start + _SKUS_A_QUERY], regions):
+            meters.add(item)
+    sold = {region for kind, region, _, _ in meters.keys() if kind == "list"}
+    if not sold:
+        raise ProviderError(
+            f"azureml: {pages.base}: the source has changed: no hourly Linux price for any of {len(skus)} VM sizes; {_CHANGED}"
+        )
+    places, findings = choose_regions(shipped, regions, sold if regions is None else shipped.regions)
+    offers, not_priced = _offers(meters, skus, places, shipped, everywhere=regions is None)
+    rates = kept_rates(shipped, places, ()) if currency == shipped.currency else ()
+    if not rates and shipped.rates:
+        reason = f"no rate in {currency} for storage, egress, logs and registry; those known are in {shipped.currency}"
+        not_priced.append(Finding(provider="azureml", subject="rates", reason=reason))
+    catalog = replace(
+        shipped,
+        as_of=pages.oldest.date().isoformat(),
+        source=f"Azure Retail Prices API (Linux, pay-as-you-go; {pages.base}/api/retail/prices)",
+        licence="Microsoft public price list",
+        currency=currency,
+        derived=False,
+        derivation=None,
+        sha256="",
+        offers=offers,
+        rates=rates,
+        regions={place: shipped.regions[place] for place in places},
+        flags={},
+    )
+    # Only now: what an interrupted run has read is not read again.
+    pages.forget()
+    return Refreshed(catalog=catalog, extras=_extras(meters, set(places)), findings=(*findings, *not_priced))
+
+
+class _Pages:
+    """Follows the pages of queries."""
+
+    def __init__(self, client: Client, base: str, currency: str) -> None:
+        self.base = base
+        self.oldest: datetime = client.policy.now()
+        self._client = client
+        self._currency = currency
+        self._names: list[str] = []
+
+    def items(self, skus: Sequence[str], regions: Sequence[str] | None) -> Iterator[Item]:
+        """Every item of these sizes, in all regions or in these.
+
+        Raises:
+            ProviderError: the API cannot be read; or its pages lead in a circle or to another host;
+                or it answers in another currency.
+        """
+        link: str | None = self._first(skus, regions)
+        followed: set[str] = set()
+        while link is not None:
+            if link in followed or len(followed) >= _MOST_PAGES:
+                raise ProviderError(f"azureml: {self.base}: the pages of the answer do not end; {_CHANGED}")
+            followed.add(link)
+            page = self._page(link)
+            for item in page.items:
+                if item.currency != self._currency:
+                    raise ProviderError(
+                        f"azureml: {self.base}: asked for {self._currency}, got {item.currency};"
+                        " choose a currency that Azure bills in, or leave --currency out"
+                    )
+                yield item
+            link = page.next_page or None
+            if link is not None and not same_origin(link, self.base):
+                raise ProviderError(
+                    f"azureml: {self.base}: the next page is on another host, which is not followed; {_CHANGED}"
+                )
+
+    def forget(self) -> None:
+        """Remove the pages that were kept."""
+        for name in self._names:
+            self._client.forget(name)
+
+    def _page(self, link: str) -> Page:
+        name = f"azureml-{sha256(link.encode()).hexdigest()[:16]}.json"
+        self._names.append(name)
+        label = f"page {len(self._names)}"
+        page, received = self._client.read(link, name, msgspec.json.Decoder(Page).decode, label=label, reuse_s=_PAGE_REUSE_S)
+        self.oldest = min(self.oldest, received)
+        return page
+
+    def _first(self, skus: Sequence[str], regions: Sequence[str] | None) -> str:
+        condition = f"serviceName eq 'Virtual Machines' and ({_any('armSkuName', skus)})"
+        if regions is not None:
+            condition += f" and ({_any('armRegionName', sorted(set(regions)))})"
+        query = f"api-version={_API_VERSION}&currencyCode={quote(repr(self._currency))}&$filter={quote(condition)}"
+        return f"{self.base}/api/retail/prices?{query}"
+
+
+def _any(field: str, values: Sequence[str]) -> str:
+    return " or ".join(f"{field} eq '{value}'" for value in values)
+
+
+def _offers(
+    meters: Meters, skus: Sequence[str], places: Sequence[str], shipped: Catalog, *, everywhere: bool
+) -> tuple[tuple[Offer, ...], list[Finding]]:
+    """An offer for each size in each region that sells it; sizes that none sells stay listed, without a price."""
+    offers, findings = [], []
+    for key in meters.keys():
+        kind, region, sku, _ = key
+        if kind == "list" and region in places:
+            item, reason = meters.one(key)
+            offers.append(Offer("azureml", region, "realtime", sku, item.price.normalize() + 0 if item else None, "hour"))
+            if item is None:
+                findings.append(Finding(provider="azureml", subject=f"{region}/{sku}", reason=reason))
+    unsold = set(skus) - {offer.instance_type for offer in offers}
+    listed = {offer.instance_type: offer.region for offer in shipped.offers if offer.flag == "N" and offer.region in places}
+    for sku in sorted(unsold if everywhere else unsold & set(listed)):
+        region = listed.get(sku, _DEFAULT_REGION)
+        offers.append(Offer("azureml", region, "realtime", sku, None, "hour", "N"))
+        findings.append(Finding(provider="azureml", subject=sku, reason="the source has no price for it in any region"))
+    return tuple(sorted(offers, key=lambda offer: (offer.region, offer.mode, offer.instance_type))), findings
+
+
+def _extras(meters: Meters, places: set[str]) -> tuple[ExtraPrice, ...]:
+    """Spot, Low Priority, reservations and savings plans, each where exactly one price is stated."""
+    extras = []
+    for key in meters.keys():
+        kind, region, sku, term = key
+        item, _ = meters.one(key)
+        if region not in places or item is None:
+            continue
+        about = {"provider": "azureml", "region": region, "instance_type": sku, "currency": item.currency}
+        if kind in _EXTRAS:
+            # A reservation is billed as a whole, though the API states "1 Hour" as its unit.
+            unit = "term" if kind == "reservation" else "hour"
+            extras.append(ExtraPrice(kind=_EXTRAS[kind], price=item.price, unit=unit, term=_years(term), **about))
+        extras += [
+            ExtraPrice(kind="savings_plan", price=plan.price, unit="hour", term=_years(plan.term), **about)
+            for plan in sorted(item.savings, key=lambda plan: plan.term)
+            if kind == "list"
+        ]
+    return tuple(extras)
+
+
+def _years(term: str) -> str:
+    """``3 Years`` as ``3y``."""
+    number, _, unit = term.partition(" ")
+    return f"{number}{unit[:1].lower()}"
