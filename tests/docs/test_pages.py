@@ -8,7 +8,7 @@ one wrote. By language of the block:
 - ``console`` without a ``$ ``, ``sh``, ``bash``: each line is such a command, without output.
 - ``python``: runs in one namespace a page.
 - ``yaml``: the one-line ``run:`` steps of a CI job run; 3 and 4 are exits of a gate that works.
-- ``json``, ``toml``: must parse. ``text``: is for reading.
+- ``json``, ``toml``: must parse. ``text``, or no language: for reading.
 
 Commands that set up an environment are left out: the build session of ``nox`` is their test.
 """
@@ -123,7 +123,7 @@ class Reader:
                 json.loads(block.body)
             case "toml":
                 tomllib.loads(block.body)
-            case "text":
+            case "text" | "":
                 pass
             case other:
                 pytest.fail(f"{block.where}: no way to check a block of language {other!r}")

@@ -51,7 +51,7 @@ def test_the_card_states_what_the_file_holds(model_bytes):
     assert f"{len(model_bytes):,} bytes" in card
     graph = onnx.load_from_string(model_bytes).graph
     parameters = sum(int(np.prod(w.dims)) for w in graph.initializer if not w.name.endswith("scales"))
-    assert f"{parameters:,} parameters" in card
+    assert f"{parameters:,} trained parameters" in card
 
 
 def test_the_sample_is_the_start_of_the_held_out_split(held_out):
