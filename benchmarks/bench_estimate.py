@@ -23,7 +23,8 @@ QUESTION = ["--rps", "50", "--slo", "p99=100ms", "--region", "all"]
 def demo_profile(folder: Path) -> Path:
     """Measure the shipped model, quickly: the figure does not depend on which model it is."""
     profile = folder / "profile.json"
-    subprocess.run([*COMMAND, "profile", str(demo_model()), "--budget", "3", "--out", str(profile), "--quiet"], check=True)
+    command = [*COMMAND, "profile", str(demo_model()), "--budget", "3", "--out", str(profile), "--quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return profile
 
 
