@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from infercost.domain.estimate import (
-    Band,
-    Candidate,
-    Cost,
-    Estimate,
-    ProfiledModel,
-    Rejected,
-    Summary,
-)
+from infercost.domain.errors import UsageError
+from infercost.domain.estimate import Band, Candidate, Cost, Estimate, ProfiledModel, Rejected, Summary
 from infercost.domain.plan import Misfit, Placement
-from infercost.domain.price import PriceCatalog
-from infercost.engine.quote import ChargeQuote, RateBook, dollars, monthly_requests, significant
-from infercost.engine.ranking import Contender, explain_runner_up, rank
-from infercost.engine.usage import Usage, compute_lines
-from infercost.engine.wording import listed
+from infercost.engine.caveats import caveats, name_catalog
+from infercost.engine.money import unit_cost
+from infercost.engine.quote import Quoter, monthly_requests
+from infercost.engine.ranking import Contender, Place, explain_runner_up, rank
+from infercost.engine.usage import ComputeBill, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import date
     from decimal import Decimal
 
-    from infercost.domain.estimate import CostLine
     from infercost.domain.price import Catalog, Mode, Offer
     from infercost.domain.profile import Profile
     from infercost.domain.provider import Provider
     from infercost.domain.traffic import Slo, Traffic
+    from infercost.engine.quote import Quote
 
-__all__ = ["STALE_AFTER_DAYS", "estimate"]
-
-STALE_AFTER_DAYS: Final = 30
-"""Age from which a catalog raises a warning: list prices change a few times a year."""
+__all__ = ["estimate"]
 
 
 def estimate(
@@ -59,24 +49,29 @@ def estimate(
         traffic: what arrives.
         slo: what was promised; the placements keep it.
         placements: one for each (provider, instance type, mode) that an offer may name.
-        catalogs: prices, one a provider.
+        catalogs: prices, one a provider, in one currency.
         providers: rules and charges by provider.
         regions: chosen region keys by provider.
         today: the day that ages of prices are counted to.
         created: time stamp of the estimate, ISO 8601.
         version: of infercost.
         default_regions: whether the user left the regions to us.
+
+    Raises:
+        UsageError: the catalogs are in several currencies.
     """
-    by_hardware = {(p.provider, p.instance_type, p.mode): p for p in placements}
-    desk = _Desk(traffic, profile, by_hardware)
+    currency = _currency(catalogs)
+    desk = _Desk(traffic, profile, {(p.provider, p.instance_type, p.mode): p for p in placements})
     for catalog in catalogs:
         desk.take(catalog, providers[catalog.provider], set(regions.get(catalog.provider, ())))
     candidates = desk.ranked()
+    books = tuple(name_catalog(catalog, regions.get(catalog.provider, ()), today) for catalog in catalogs)
     return Estimate(
+        currency=currency,
         created=created,
         infercost_version=version,
         model=ProfiledModel(name=profile.model.name, sha256=profile.model.sha256, machine=profile.machine.cpu_model),
-        price_catalogs=tuple(_name_catalog(catalog, today) for catalog in catalogs),
+        price_catalogs=books,
         regions=tuple(region for catalog in catalogs for region in regions.get(catalog.provider, ())),
         traffic=traffic,
         slo=slo,
@@ -86,21 +81,23 @@ def estimate(
             offers=desk.offers, feasible=len(candidates), rejected=len(desk.rejected), no_price=len(desk.without_price)
         ),
         default_regions=default_regions,
-        runner_up=explain_runner_up(candidates, slo),
+        runner_up=explain_runner_up(candidates, slo, currency),
         not_priced=tuple(dict.fromkeys(text for catalog in catalogs for text in providers[catalog.provider].not_priced)),
-        warnings=tuple(_warnings(catalogs, desk, today)),
+        warnings=caveats(
+            catalogs,
+            {book.provider: book.age_days for book in books},
+            {name: quoter.gaps() for name, quoter in desk.quoters.items()},
+            [priced.offer for priced in desk.priced],
+            desk.without_price,
+        ),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Priced:
-    """A candidate before its rank is known."""
-
-    usage: Usage
-    region: str
-    cost: Cost
-    lines: tuple[CostLine, ...]
-    notes: tuple[str, ...]
+def _currency(catalogs: Sequence[Catalog]) -> str:
+    found = sorted({catalog.currency for catalog in catalogs})
+    if len(found) > 1:
+        raise UsageError(f"prices in {' and '.join(found)} cannot be ranked together; give an exchange rate, or one --provider")
+    return found[0] if found else "USD"
 
 
 @dataclass(slots=True)
@@ -109,11 +106,8 @@ class _Shelf:
 
     catalog: Catalog
     provider: Provider
-    rates: RateBook
-    quotes: dict[str, ChargeQuote] = field(default_factory=dict)
-    """By region and mode."""
-    usages: dict[str, Usage] = field(default_factory=dict)
-    """By instance type and mode."""
+    quoter: Quoter
+    usages: dict[tuple[str, Mode], Usage] = field(default_factory=dict)
 
     def advice(self, placement: Placement) -> tuple[str, ...]:
         """What the cloud recommends and the plan does not impose."""
@@ -122,19 +116,20 @@ class _Shelf:
             return ()
         return (f"{self.provider.title} recommends {wanted} replicas for availability",)
 
+    def doubt(self, offer: Offer) -> tuple[str, ...]:
+        """What the source's flag on this price means."""
+        meaning = self.catalog.flags.get(offer.flag)
+        return (f"price: {meaning}",) if meaning else ()
 
-def _month(price: Decimal, usage: Usage, quote: ChargeQuote) -> tuple[Band, Decimal]:
-    """A month's total with its band, and the likely cost of compute in it."""
-    placement, (low, likely, high) = usage.placement, usage.billed
-    compute = dollars(price * likely)
-    most = None
-    if high is not None:
-        most = dollars(price * high) + quote.for_replicas(placement.replicas_high or placement.replicas)[1] + quote.fixed_cost
-    return Band(
-        dollars(price * low) + quote.for_replicas(placement.replicas_low)[1] + quote.fixed_cost,
-        compute + quote.for_replicas(placement.replicas)[1] + quote.fixed_cost,
-        most,
-    ), compute
+
+@dataclass(slots=True)
+class _Priced(Contender):
+    """A candidate before its rank is known."""
+
+    usage: Usage
+    bill: ComputeBill
+    quote: Quote
+    shelf: _Shelf
 
 
 @dataclass(slots=True)
@@ -146,23 +141,18 @@ class _Desk:
     placements: Mapping[tuple[str, str, Mode], Placement | Misfit]
     offers: int = 0
     priced: list[_Priced] = field(default_factory=list)
-    contenders: list[Contender] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     without_price: list[Offer] = field(default_factory=list)
-    flagged: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Candidates by (provider, flag)."""
-    unpriced: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
-    """Regions by (provider, line)."""
+    quoters: dict[str, Quoter] = field(default_factory=dict)
     requests: Decimal = field(init=False)
-    million: Decimal = field(init=False)
 
     def __post_init__(self) -> None:
         self.requests = monthly_requests(self.traffic)
-        self.million = self.requests / 1_000_000
 
     def take(self, catalog: Catalog, provider: Provider, regions: set[str]) -> None:
         """Sort the offers of one catalog's chosen regions."""
-        shelf = _Shelf(catalog, provider, RateBook.of(catalog))
+        quoter = self.quoters[catalog.provider] = Quoter(provider, catalog, self.traffic, self.profile)
+        shelf = _Shelf(catalog, provider, quoter)
         for offer in catalog.offers:
             if offer.region not in regions:
                 continue
@@ -173,68 +163,56 @@ class _Desk:
             elif offer.price is None:
                 self.without_price.append(offer)
             else:
-                self._price(offer, offer.price, placement, shelf)
+                self.priced.append(self._price(offer, offer.price, placement, shelf))
 
-    def _price(self, offer: Offer, price: Decimal, placement: Placement, shelf: _Shelf) -> None:
-        usage = shelf.usages.get(placement.instance_type + placement.mode)
+    def _price(self, offer: Offer, price: Decimal, placement: Placement, shelf: _Shelf) -> _Priced:
+        key = (placement.instance_type, placement.mode)
+        usage = shelf.usages.get(key)
         if usage is None:
-            usage = shelf.usages[placement.instance_type + placement.mode] = Usage.of(placement, self.requests)
-        quote = shelf.quotes.get(offer.region + offer.mode) or self._quote(offer, shelf)
-        month, compute = _month(price, usage, quote)
-        million = self.million
-        each = Band(
-            significant(month.low / million),
-            significant(month.likely / million),
-            None if month.high is None else significant(month.high / million),
+            usage = shelf.usages[key] = Usage.of(placement, self.requests, shelf.catalog.source)
+        quote, bill = shelf.quoter.quote(offer.region, offer.mode), usage.bill(price, offer.list_price)
+        return _Priced(
+            offer, _month(bill, placement, quote), _unknown(placement, quote), quote.unpriced, usage, bill, quote, shelf
         )
-        lines = compute_lines(offer, price, usage, compute, shelf.catalog.source)
-        lines += quote.for_replicas(placement.replicas)[0] + quote.fixed
-        notes = placement.notes + shelf.advice(placement) + quote.notes
-        if offer.flag in shelf.catalog.flags:
-            notes += (f"price: {shelf.catalog.flags[offer.flag]}",)
-            self.flagged[offer.provider, offer.flag] = self.flagged.get((offer.provider, offer.flag), 0) + 1
-        self.priced.append(_Priced(usage, offer.region, Cost(each, month), lines, notes))
-        names = (offer.provider, offer.region, offer.instance_type, offer.mode)
-        self.contenders.append(Contender(month.likely, *names, month, quote.unpriced))
-
-    def _quote(self, offer: Offer, shelf: _Shelf) -> ChargeQuote:
-        quote = shelf.quotes[offer.region + offer.mode] = ChargeQuote.of(
-            provider=shelf.provider,
-            region=offer.region,
-            mode=offer.mode,
-            rates=shelf.rates,
-            traffic=self.traffic,
-            profile=self.profile,
-        )
-        for name in quote.unpriced:
-            self.unpriced.setdefault((offer.provider, name), {})[offer.region] = None
-        return quote
 
     def ranked(self) -> tuple[Candidate, ...]:
         """Candidates in rank order."""
-        return tuple(
-            _candidate(self.priced[place.index], place.rank, place.tie_group, place.dominated_by)
-            for place in rank(self.contenders)
-        )
+        million = self.requests / 1_000_000
+        return tuple(_candidate(self.priced[place.index], place, million) for place in rank(self.priced))
+
+
+def _month(bill: ComputeBill, placement: Placement, quote: Quote) -> Band:
+    """A month's bill: compute, what grows with the replicas, and the rest. What has no price is in ``high`` alone."""
+    fixed = quote.fixed
+    low, likely = quote.for_replicas(placement.replicas_low), quote.for_replicas(placement.replicas)
+    most = quote.for_replicas(placement.replicas_high or placement.replicas)
+    high = None
+    if bill.high is not None and most.unknown is not None and fixed.unknown is not None:
+        high = bill.high + most.cost + fixed.cost + most.unknown + fixed.unknown
+    return Band(bill.low + low.cost + fixed.cost, bill.likely + likely.cost + fixed.cost, high)
+
+
+def _unknown(placement: Placement, quote: Quote) -> Decimal | None:
+    grows = quote.for_replicas(placement.replicas).unknown
+    return None if grows is None or quote.fixed.unknown is None else grows + quote.fixed.unknown
 
 
 def _reject(offer: Offer, misfit: Misfit | None) -> Rejected:
-    if misfit is None:
-        return Rejected(
-            offer.provider, offer.region, offer.instance_type, ("no hardware facts for this instance type",), offer.mode
-        )
-    return Rejected(offer.provider, offer.region, offer.instance_type, misfit.reasons, offer.mode, misfit.best_latency_ms)
+    reasons = ("no hardware facts for this instance type",) if misfit is None else misfit.reasons
+    latency = None if misfit is None else misfit.best_latency_ms
+    return Rejected(offer.provider, offer.region, offer.instance_type, reasons, offer.mode, latency)
 
 
-def _candidate(priced: _Priced, place: int, tie_group: int, dominated_by: str | None) -> Candidate:
-    placement = priced.usage.placement
+def _candidate(priced: _Priced, place: Place, million: Decimal) -> Candidate:
+    offer, placement, quote = priced.offer, priced.usage.placement, priced.quote
+    grows = quote.for_replicas(placement.replicas)
     return Candidate(
-        rank=place,
-        tie_group=tie_group,
-        provider=placement.provider,
-        region=priced.region,
-        mode=placement.mode,
-        instance_type=placement.instance_type,
+        rank=place.rank,
+        tie_group=place.tie_group,
+        provider=offer.provider,
+        region=offer.region,
+        mode=offer.mode,
+        instance_type=offer.instance_type,
         accelerator=placement.accelerator,
         replicas=priced.usage.replicas,
         serving=placement.serving,
@@ -244,44 +222,18 @@ def _candidate(priced: _Priced, place: int, tie_group: int, dominated_by: str | 
         provenance=placement.provenance,
         band=placement.band,
         slo_holds=placement.slo_holds,
-        cost=priced.cost,
-        lines=priced.lines,
-        dominated_by=dominated_by,
-        notes=priced.notes,
+        cost=_cost(priced, priced.bill.listed + grows.listed + quote.fixed.listed, million),
+        lines=priced.bill.lines + grows.lines + quote.fixed.lines,
+        dominated_by=place.dominated_by,
+        notes=placement.notes + priced.shelf.advice(placement) + quote.notes + priced.shelf.doubt(offer),
     )
 
 
-def _age_days(catalog: Catalog, today: date) -> int:
-    return (today - date.fromisoformat(catalog.as_of)).days
-
-
-def _name_catalog(catalog: Catalog, today: date) -> PriceCatalog:
-    return PriceCatalog(
-        provider=catalog.provider,
-        as_of=catalog.as_of,
-        age_days=_age_days(catalog, today),
-        source=catalog.source,
-        derived=catalog.derived,
-        sha256=catalog.sha256,
+def _cost(priced: _Priced, listed: Decimal, million: Decimal) -> Cost:
+    month = priced.month
+    each = Band(
+        unit_cost(month.low, million),
+        unit_cost(month.likely, million),
+        None if month.high is None else unit_cost(month.high, million),
     )
-
-
-def _warnings(catalogs: Sequence[Catalog], desk: _Desk, today: date) -> Iterator[str]:
-    """What a reader must know before trusting the figures, each once."""
-    meanings = {(catalog.provider, flag): text for catalog in catalogs for flag, text in catalog.flags.items()}
-    for catalog in catalogs:
-        age = _age_days(catalog, today)
-        if age > STALE_AFTER_DAYS:
-            yield f"prices of {catalog.provider} are {age} days old ({catalog.as_of}); check them before you commit to a figure"
-        if catalog.derived:
-            how = f": {catalog.derivation}" if catalog.derivation else ""
-            yield f"prices of {catalog.provider} are derived, not read from its price list{how}"
-    for (provider, name), regions in sorted(desk.unpriced.items()):
-        yield f"{provider}: the price book has no price for {name} in {listed(sorted(regions))}; totals there leave it out"
-    for (provider, flag), count in sorted(desk.flagged.items()):
-        yield f"{provider}: {count} candidate{'s' if count != 1 else ''} with a doubtful price: {meanings[provider, flag]}"
-    missing: dict[str, dict[str, None]] = {}
-    for offer in desk.without_price:
-        missing.setdefault(offer.provider, {})[f"{offer.instance_type} in {offer.region}"] = None
-    for provider, names in missing.items():
-        yield f"{provider}: without a price, so not ranked: {listed(list(names))}"
+    return Cost(each, month, listed if listed != month.likely else None)

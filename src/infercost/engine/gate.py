@@ -12,7 +12,7 @@ from infercost.domain.errors import UsageError
 from infercost.domain.estimate import Band
 from infercost.domain.verdict import Check, Outcome, Verdict
 from infercost.engine.ranking import closest_misses
-from infercost.engine.wording import listed, milliseconds, usd
+from infercost.engine.wording import milliseconds, money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
     from infercost.domain.estimate import Candidate, Estimate
     from infercost.domain.verdict import Budget
 
-__all__ = ["UNPRICED_MARGIN", "gate"]
-
-UNPRICED_MARGIN: Final = Decimal("0.10")
-"""Share of a limit that must stay free for a pass while lines have no price.
-
-The lines that the book may lack (storage, data, logs) come to a few per cent of an endpoint's bill
-where they are known; a tenth of the limit is room for them, not proof.
-"""
+__all__ = ["gate"]
 
 _SEVERITY: Final[dict[Outcome, int]] = {"pass": 0, "inconclusive": 1, "breach": 2}
 
@@ -86,14 +79,13 @@ def _promises(estimate: Estimate) -> str:
 
 
 def _checks(estimate: Estimate, best: Candidate, budget: Budget) -> Iterator[Check]:
-    unpriced = sorted({line.name for line in best.lines if line.monthly_cost is None})
     for name, limit, band in (
         ("monthly", budget.max_monthly, best.cost.per_month),
         ("per_million", budget.max_per_million, best.cost.per_million),
     ):
         if limit is not None:
-            outcome, reason = _judge_money(band, limit, unpriced)
-            yield Check(name=name, outcome=outcome, limit=f"{usd(limit)}", actual=band, reason=reason)
+            outcome, reason = _judge_money(band, limit, estimate.currency, _gaps(best))
+            yield Check(name=name, outcome=outcome, limit=money(limit, estimate.currency), actual=band, reason=reason)
     if budget.max_p99_ms is not None:
         yield _judge_p99(best, budget.max_p99_ms)
     if estimate.slo.targets:
@@ -102,18 +94,23 @@ def _checks(estimate: Estimate, best: Candidate, budget: Budget) -> Iterator[Che
         yield _judge_age(estimate, best, budget.max_price_age_days)
 
 
-def _judge_money(band: Band, limit: Decimal, unpriced: list[str]) -> tuple[Outcome, str]:
+def _gaps(best: Candidate) -> str:
+    """A half sentence on the lines without a price; empty where there are none."""
+    names = dict.fromkeys(line.name for line in best.lines if line.monthly_cost is None)
+    return f", with {', '.join(names)} at the dearest price known" if names else ""
+
+
+def _judge_money(band: Band, limit: Decimal, currency: str, gaps: str) -> tuple[Outcome, str]:
+    allowed = money(limit, currency)
     if band.low > limit:
-        return "breach", f"even at the band's cheap end, {usd(band.low)}, it is over {usd(limit)}"
-    if band.high is None or band.high > limit:
-        end = "has no upper end" if band.high is None else f"reaches {usd(band.high)}"
-        return "inconclusive", f"likely {usd(band.likely)}, but the band {end}; the limit is {usd(limit)}"
-    if unpriced and band.high > limit * (1 - UNPRICED_MARGIN):
-        return "inconclusive", (
-            f"{usd(band.high)} at most leaves less than {UNPRICED_MARGIN:.0%} of {usd(limit)}"
-            f" for what has no price ({listed(unpriced)})"
-        )
-    return "pass", f"{usd(band.high)} at most is within {usd(limit)}"
+        return "breach", f"even at the band's cheap end, {money(band.low, currency)}, it is over {allowed}"
+    if band.high is None:
+        why = "what has no price cannot be bounded" if gaps else "the band has no upper end"
+        return "inconclusive", f"likely {money(band.likely, currency)}, but {why}; the limit is {allowed}"
+    high = f"{money(band.high, currency)}{gaps}"
+    if band.high > limit:
+        return "inconclusive", f"likely {money(band.likely, currency)}, but the band reaches {high}; the limit is {allowed}"
+    return "pass", f"at most {high}: within {allowed}"
 
 
 def _judge_p99(best: Candidate, limit_ms: float) -> Check:

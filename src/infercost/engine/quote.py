@@ -1,39 +1,30 @@
-"""From prices and traffic to cost lines. Money is exact; what has no price says so.
+"""From a cloud's charges and rates to cost lines. What has no price says so, and what it may come to at most.
 
-A region's lines that do not depend on the instance are made once and shared by all its candidates.
+Lines that do not depend on the instance are made once a region and shared by all its candidates.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, Final, Literal
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal
 
 from infercost.domain.estimate import CostLine
-from infercost.domain.units import GB, GIB, SECONDS_PER_MONTH
+from infercost.domain.units import GB, GIB, HOURS_PER_MONTH, SECONDS_PER_MONTH
+from infercost.engine.money import significant, to_micros, unit_cost
+from infercost.engine.wording import money
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from infercost.domain.price import Catalog, Mode, Rate
     from infercost.domain.profile import Profile
     from infercost.domain.provider import Charge, Provider
     from infercost.domain.traffic import Traffic
 
-__all__ = ["ChargeQuote", "RateBook", "dollars", "significant", "tiered_cost"]
+__all__ = ["Bill", "Quote", "Quoter", "monthly_requests", "tiered_cost"]
 
-_MICRODOLLAR: Final = Decimal("0.000001")
-_DIGITS: Final = 8
-
-
-def dollars(value: Decimal) -> Decimal:
-    """An amount of money to the millionth of a dollar: totals are sums of such, so they are exact."""
-    return value.quantize(_MICRODOLLAR, ROUND_HALF_EVEN)
-
-
-def significant(value: Decimal) -> Decimal:
-    """A quantity or a unit price to at least eight significant digits, never in exponent form above zero."""
-    return value.quantize(Decimal(1).scaleb(min(-2, value.adjusted() - _DIGITS + 1))) if value else value
+_Origin = Literal["measured", "listed", "assumed"]
 
 
 def monthly_requests(traffic: Traffic) -> Decimal:
@@ -41,136 +32,130 @@ def monthly_requests(traffic: Traffic) -> Decimal:
     return Decimal(repr(traffic.rps)) * SECONDS_PER_MONTH
 
 
-@dataclass(frozen=True, slots=True)
-class RateBook:
-    """The rates of one catalog by item and region, tiers in order."""
-
-    rates: Mapping[tuple[str, str], tuple[Rate, ...]]
-
-    @classmethod
-    def of(cls, catalog: Catalog) -> RateBook:
-        """Index a catalog's rates."""
-        found: dict[tuple[str, str], list[Rate]] = {}
-        for rate in catalog.rates:
-            found.setdefault((rate.item, rate.region), []).append(rate)
-        return cls({key: tuple(sorted(tiers, key=lambda r: r.from_quantity)) for key, tiers in found.items()})
-
-    def tiers(self, item: str, region: str) -> tuple[Rate, ...]:
-        """The region's own rates, else those of all regions, else none. Never another region's."""
-        return self.rates.get((item, region)) or self.rates.get((item, "*"), ())
-
-
-def tiered_cost(quantity: Decimal, tiers: Sequence[Rate]) -> Decimal:
+def tiered_cost(quantity: Decimal, tiers: Sequence[Rate], *, at_list: bool = False) -> Decimal:
     """Cost of a month's quantity, each part at its own tier's price (exact, not rounded).
 
     Args:
         quantity: in the unit of the rates.
         tiers: by ascending ``from_quantity``, the first from 0.
+        at_list: at list prices instead of the user's.
     """
     total = Decimal(0)
     for tier, after in zip(tiers, [*tiers[1:], None], strict=True):
         end = quantity if after is None else min(quantity, after.from_quantity)
-        total += max(end - tier.from_quantity, Decimal(0)) * tier.price
+        price = tier.list_price if at_list and tier.list_price is not None else tier.price
+        total += max(end - tier.from_quantity, Decimal(0)) * price
     return total
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeQuote:
-    """One region's charges in one mode, for this traffic and model."""
+class Bill:
+    """Some cost lines of a month, and their sums."""
 
-    fixed: tuple[CostLine, ...]
-    """Lines that every candidate of the region shares."""
-    fixed_cost: Decimal
-    """Sum of the priced ones."""
-    per_replica: tuple[_PerReplica, ...]
-    unpriced: frozenset[str]
-    """Names of the lines without a price."""
-    notes: tuple[str, ...]
-    _by_replicas: dict[int, tuple[tuple[CostLine, ...], Decimal]] = field(default_factory=dict)
+    lines: tuple[CostLine, ...]
+    cost: Decimal
+    """Of the lines with a price."""
+    listed: Decimal
+    """The same at list prices."""
+    unknown: Decimal | None
+    """At most this is missing for the lines without a price; None where nothing bounds it."""
 
     @classmethod
-    def of(
-        cls, *, provider: Provider, region: str, mode: Mode, rates: RateBook, traffic: Traffic, profile: Profile
-    ) -> ChargeQuote:
-        """Price a provider's charges in one region."""
-        fixed: list[CostLine] = []
-        per_replica: list[_PerReplica] = []
-        for charge in provider.charges:
-            if mode not in charge.modes:
-                continue
-            tiers = rates.tiers(charge.item, region)
-            if charge.driver == "endpoint_storage_gb":
-                per_replica.append(_PerReplica(charge, tiers, region))
-                continue
-            quantity, provenance = _quantity(charge, tiers, traffic, profile)
-            if quantity:
-                fixed.append(_line(charge, tiers, region, quantity, provenance))
-        names = [line.name for line in fixed if line.price is None]
-        names += [part.charge.name for part in per_replica if part.charge.fixed_quantity and not _is_priced(part.tiers)]
-        cost = sum((line.monthly_cost for line in fixed if line.monthly_cost is not None), Decimal(0))
-        notes = (f"no price in the book for {', '.join(sorted(names))}: not in the total",) if names else ()
-        return cls(tuple(fixed), cost, tuple(per_replica), frozenset(names), notes)
-
-    def for_replicas(self, replicas: int) -> tuple[tuple[CostLine, ...], Decimal]:
-        """Lines that grow with the replicas, and the sum of the priced ones."""
-        known = self._by_replicas.get(replicas)
-        if known is None:
-            lines = tuple(line for part in self.per_replica if (line := part.line(replicas)) is not None)
-            cost = sum((line.monthly_cost for line in lines if line.monthly_cost is not None), Decimal(0))
-            known = self._by_replicas[replicas] = (lines, cost)
-        return known
+    def of(cls, parts: Iterable[tuple[CostLine, Decimal | None]]) -> Bill:
+        """Sum lines, each with what it comes to at most where it has no price."""
+        cost, listed = Decimal(0), Decimal(0)
+        unknown: Decimal | None = Decimal(0)
+        lines = []
+        for line, at_most in parts:
+            lines.append(line)
+            if line.monthly_cost is None:
+                unknown = None if unknown is None or at_most is None else unknown + at_most
+            else:
+                cost += line.monthly_cost
+                listed += line.monthly_cost if line.list_cost is None else line.list_cost
+        return cls(tuple(lines), cost, listed, unknown)
 
 
 @dataclass(frozen=True, slots=True)
-class _PerReplica:
-    charge: Charge
-    tiers: tuple[Rate, ...]
+class Quote:
+    """One region's charges in one mode, for this traffic and model."""
+
+    quoter: Quoter
     region: str
+    fixed: Bill
+    """Lines that every candidate of the region shares."""
+    per_replica: tuple[Charge, ...]
+    unpriced: frozenset[str]
+    """Names of the lines without a price."""
+    notes: tuple[str, ...]
+    _by_replicas: dict[int, Bill] = field(default_factory=dict)
 
-    def line(self, replicas: int) -> CostLine | None:
-        each = Decimal(repr(self.charge.fixed_quantity or 0.0))
-        if not each:
+    def for_replicas(self, replicas: int) -> Bill:
+        """Lines that grow with the replicas."""
+        bill = self._by_replicas.get(replicas)
+        if bill is None:
+            parts = (self.quoter.price(charge, self.region, replicas) for charge in self.per_replica)
+            bill = self._by_replicas[replicas] = Bill.of(part for part in parts if part is not None)
+        return bill
+
+
+@dataclass(slots=True)
+class Quoter:
+    """Prices one cloud's charges for one traffic and model."""
+
+    provider: Provider
+    catalog: Catalog
+    traffic: Traffic
+    profile: Profile
+    _rates: dict[str, dict[str, tuple[Rate, ...]]] = field(default_factory=dict)
+    """Tiers by item, then region."""
+    _quotes: dict[tuple[str, Mode], Quote] = field(default_factory=dict)
+    _at_most: dict[tuple[str, str, int], Decimal | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        found: dict[str, dict[str, list[Rate]]] = {}
+        for rate in self.catalog.rates:
+            found.setdefault(rate.item, {}).setdefault(rate.region, []).append(rate)
+        self._rates = {
+            item: {region: tuple(sorted(tiers, key=lambda r: r.from_quantity)) for region, tiers in regions.items()}
+            for item, regions in found.items()
+        }
+
+    def quote(self, region: str, mode: Mode) -> Quote:
+        """The charges of a region; made once."""
+        known = self._quotes.get((region, mode))
+        if known is None:
+            known = self._quotes[region, mode] = self._make(region, mode)
+        return known
+
+    def gaps(self) -> dict[str, list[str]]:
+        """Regions that were quoted without a price for a line, by line."""
+        found: dict[str, set[str]] = {}
+        for (region, _), quote in self._quotes.items():
+            for name in quote.unpriced:
+                found.setdefault(name, set()).add(region)
+        return {name: sorted(regions) for name, regions in found.items()}
+
+    def _make(self, region: str, mode: Mode) -> Quote:
+        charges = [charge for charge in self.provider.charges if mode in charge.modes]
+        grows = tuple(charge for charge in charges if charge.driver == "endpoint_storage_gb")
+        parts = [self.price(charge, region) for charge in charges if charge not in grows]
+        fixed = Bill.of(part for part in parts if part is not None)
+        each = [part for charge in grows if (part := self.price(charge, region)) is not None]
+        names = sorted({line.name for line, _ in [*zip(fixed.lines, fixed.lines, strict=True), *each] if line.price is None})
+        notes = (f"no price in the book for {', '.join(names)}: not in the total",) if names else ()
+        return Quote(self, region, fixed, grows, frozenset(names), notes)
+
+    def price(self, charge: Charge, region: str, times: int = 1) -> tuple[CostLine, Decimal | None] | None:
+        """A charge's line and, without a price, what it comes to at most. None where nothing is used."""
+        by_region = self._rates.get(charge.item, {})
+        # The region's own rates, else those of all regions, else none. Never another region's.
+        tiers = by_region.get(region) or by_region.get("*", ())
+        quantity, origin = self._quantity(charge, tiers[0].unit if tiers else "", times)
+        if not quantity:
             return None
-        line = _line(self.charge, self.tiers, self.region, replicas * each, "assumed")
-        return replace(line, note=f"{each.normalize():f} a replica; {line.note}" if line.note else None)
-
-
-_Source = Literal["measured", "listed", "assumed"]
-
-
-def _quantity(charge: Charge, tiers: Sequence[Rate], traffic: Traffic, profile: Profile) -> tuple[Decimal, _Source]:
-    """A month's quantity in the unit of the rates, and where it comes from."""
-    if charge.fixed_quantity is not None:
-        return Decimal(repr(charge.fixed_quantity)), "assumed"
-    if charge.driver == "load_balancer_hours":
-        return SECONDS_PER_MONTH / 3600, "listed"
-    size, provenance = _bytes(charge, traffic, profile)
-    unit = tiers[0].unit.lower() if tiers else ""
-    return significant(size / (GIB if unit.startswith("gib") else GB)), provenance
-
-
-def _bytes(charge: Charge, traffic: Traffic, profile: Profile) -> tuple[Decimal, _Source]:
-    requests = monthly_requests(traffic)
-    request_source: _Source = "measured" if traffic.payload_in_bytes == profile.payload_in_bytes else "assumed"
-    response_source: _Source = "measured" if traffic.payload_out_bytes == profile.payload_out_bytes else "assumed"
-    leaving = traffic.payload_out_bytes if traffic.clients == "internet" else 0
-    found: dict[str, tuple[Decimal, _Source]] = {
-        "request_gb": (requests * traffic.payload_in_bytes, request_source),
-        "response_gb": (requests * traffic.payload_out_bytes, response_source),
-        "egress_gb": (requests * leaving, response_source),
-        "log_gb": (requests * traffic.log_bytes, "assumed"),
-        "artifact_gb": (Decimal(profile.model.file_bytes), "measured"),
-    }
-    return found.get(charge.driver, (Decimal(0), "assumed"))
-
-
-def _is_priced(tiers: Sequence[Rate]) -> bool:
-    return bool(tiers) and tiers[0].from_quantity == 0
-
-
-def _line(charge: Charge, tiers: Sequence[Rate], region: str, quantity: Decimal, provenance: _Source) -> CostLine:
-    if not _is_priced(tiers):
-        return CostLine(
+        note = f"{times} × {charge.fixed_quantity:g}; {charge.note}" if times > 1 else charge.note
+        line = CostLine(
             name=charge.name,
             unit=tiers[0].unit if tiers else _unit(charge),
             quantity=quantity,
@@ -178,22 +163,70 @@ def _line(charge: Charge, tiers: Sequence[Rate], region: str, quantity: Decimal,
             monthly_cost=None,
             basis="used",
             source=None,
-            provenance=provenance,
-            note=f"the price book has no {charge.item} for {region}, so it is not in the total; {charge.note}".rstrip("; "),
+            provenance=origin,
         )
-    exact = tiered_cost(quantity, tiers)
-    reached = [tier for tier in tiers if tier.from_quantity < quantity]
-    several = f"average over {len(reached)} price tiers; " if len(reached) > 1 else ""
-    return CostLine(
-        name=charge.name,
-        unit=tiers[0].unit,
-        quantity=quantity,
-        price=significant(exact / quantity) if several else tiers[0].price,
-        monthly_cost=dollars(exact),
-        basis="used",
+        if tiers and tiers[0].from_quantity == 0:
+            return _with_price(line, tiers, note), Decimal(0)
+        at_most = self._bound(charge, times)
+        return replace(line, note=self._excuse(charge, region, at_most, note)), at_most
+
+    def _quantity(self, charge: Charge, unit: str, times: int) -> tuple[Decimal, _Origin]:
+        """A month's quantity in a rate's unit, and where it comes from."""
+        if charge.fixed_quantity is not None:
+            return times * Decimal(repr(charge.fixed_quantity)), "assumed"
+        if charge.driver == "load_balancer_hours":
+            return HOURS_PER_MONTH, "listed"
+        size, origin = self._bytes(charge)
+        return significant(size / (GIB if unit.lower().startswith("gib") else GB)), origin
+
+    def _bytes(self, charge: Charge) -> tuple[Decimal, _Origin]:
+        traffic, profile = self.traffic, self.profile
+        requests = monthly_requests(traffic)
+        request_origin: _Origin = "measured" if traffic.payload_in_bytes == profile.payload_in_bytes else "assumed"
+        response_origin: _Origin = "measured" if traffic.payload_out_bytes == profile.payload_out_bytes else "assumed"
+        leaving = traffic.payload_out_bytes if traffic.clients == "internet" else 0
+        found: Mapping[str, tuple[Decimal, _Origin]] = {
+            "request_gb": (requests * traffic.payload_in_bytes, request_origin),
+            "response_gb": (requests * traffic.payload_out_bytes, response_origin),
+            "egress_gb": (requests * leaving, response_origin),
+            "log_gb": (requests * traffic.log_bytes, "assumed"),
+            "artifact_gb": (Decimal(profile.model.file_bytes), "measured"),
+        }
+        return found.get(charge.driver, (Decimal(0), "assumed"))
+
+    def _bound(self, charge: Charge, times: int) -> Decimal | None:
+        """The charge at the dearest rates that the book has for it in this cloud."""
+        key = (charge.name, charge.item, times)
+        if key not in self._at_most:
+            costs = [
+                tiered_cost(self._quantity(charge, tiers[0].unit, times)[0], tiers)
+                for tiers in self._rates.get(charge.item, {}).values()
+                if tiers[0].from_quantity == 0
+            ]
+            self._at_most[key] = to_micros(max(costs)) if costs else None
+        return self._at_most[key]
+
+    def _excuse(self, charge: Charge, region: str, at_most: Decimal | None, note: str) -> str:
+        bound = "nor has it one anywhere in this cloud, so the band has no upper end"
+        if at_most is not None:
+            dearest = money(at_most, self.catalog.currency)
+            bound = f"the band's upper end holds {dearest} for it, by the dearest rate in this cloud"
+        return f"the price book has no {charge.item} for {region}: not in the total; {bound}; {note}".rstrip("; ")
+
+
+def _with_price(line: CostLine, tiers: Sequence[Rate], note: str) -> CostLine:
+    exact = tiered_cost(line.quantity, tiers)
+    reached = sum(tier.from_quantity < line.quantity for tier in tiers)
+    several = f"average over {reached} price tiers; " if reached > 1 else ""
+    listed = tiered_cost(line.quantity, tiers, at_list=True) if any(tier.list_price is not None for tier in tiers) else None
+    return replace(
+        line,
+        price=unit_cost(exact, line.quantity) if several else tiers[0].price,
+        monthly_cost=to_micros(exact),
         source=f"{tiers[0].source} ({tiers[0].as_of})",
-        provenance=provenance,
-        note=f"{several}{charge.note}".rstrip("; ") or None,
+        note=f"{several}{note}".rstrip("; ") or None,
+        list_price=None if listed is None else unit_cost(listed, line.quantity),
+        list_cost=None if listed is None else to_micros(listed),
     )
 
 

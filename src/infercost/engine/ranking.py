@@ -1,38 +1,43 @@
 """Order of the candidates, which of them cannot be told apart, and why the rest lost.
 
-Why ties are led by the cheapest member of a group: docs/adr/0005.
+Why ties are led by the cheapest member of a group, and how a bill with gaps is ranked: docs/adr/0005.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from infercost.engine.wording import amount, milliseconds, usd
+from infercost.domain.estimate import Band
+from infercost.engine.wording import amount, milliseconds, money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
-    from infercost.domain.estimate import Band, Candidate, Estimate, Rejected
-    from infercost.domain.price import Mode
+    from infercost.domain.estimate import Candidate, Estimate, Rejected
+    from infercost.domain.price import Offer
     from infercost.domain.traffic import Slo
 
 __all__ = ["Contender", "Place", "closest_misses", "explain_runner_up", "rank", "tied"]
 
 
-class Contender(NamedTuple):
-    """What ranking needs of a candidate. Sorts by cost, then by name, so the order is always the same."""
+@dataclass(slots=True)
+class Contender:
+    """What ranking needs of a candidate. Not frozen, for there are thousands and they live briefly."""
 
-    likely: Decimal
-    provider: str
-    region: str
-    instance_type: str
-    mode: Mode
-    cost: Band
-    """USD a month."""
+    offer: Offer
+    month: Band
+    """What is known of a month's bill; ``high`` holds what its gaps come to at most."""
+    unknown: Decimal | None
+    """What the lines without a price come to at most; None where nothing bounds it."""
     unpriced: frozenset[str]
-    """Names of the lines without a price."""
+    """Names of those lines."""
+
+    @property
+    def compared(self) -> Band:
+        """The band to rank by. A gap counts at the most it can be: it must not make an offer look cheap."""
+        return Band(self.month.low, self.month.likely + self.unknown, self.month.high) if self.unknown else self.month
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +61,23 @@ def _within(value: Decimal, band: Band) -> bool:
 
 
 def rank(contenders: Sequence[Contender]) -> list[Place]:
-    """Places in order of the likely monthly cost.
+    """Places in order of the monthly cost compared, then of provider, region, instance and mode.
 
     A contender joins the current tie group when it is tied with the group's leader, its cheapest
     member; otherwise it leads the next group.
     """
-    order = sorted(range(len(contenders)), key=lambda i: contenders[i][:5])
+    bands = [contender.compared for contender in contenders]
+    keys = [
+        (band.likely, c.offer.provider, c.offer.region, c.offer.instance_type, c.offer.mode)
+        for band, c in zip(bands, contenders, strict=True)
+    ]
+    order = sorted(range(len(contenders)), key=keys.__getitem__)
     cheaper = _dominating_regions(contenders, order)
     places = []
     group, leader = 0, None
     for position, index in enumerate(order, 1):
-        cost = contenders[index].cost
-        if leader is None or not tied(leader, cost):
-            group, leader = group + 1, cost
+        if leader is None or not tied(leader, bands[index]):
+            group, leader = group + 1, bands[index]
         places.append(Place(index, position, group, cheaper.get(index)))
     return places
 
@@ -83,51 +92,66 @@ def _dominating_regions(contenders: Sequence[Contender], order: Sequence[int]) -
     dominated = {}
     for index in order:
         own = contenders[index]
-        rivals = same.setdefault((own.provider, own.mode, own.instance_type), [])
+        rivals = same.setdefault((own.offer.provider, own.offer.mode, own.offer.instance_type), [])
         better = next((rival for rival in rivals if _dominates(rival, own)), None)
         if better is None:
             rivals.append(own)
         else:
-            dominated[index] = better.region
+            dominated[index] = better.offer.region
     return dominated
 
 
 def _dominates(rival: Contender, own: Contender) -> bool:
-    if rival.likely >= own.likely or rival.cost.low > own.cost.low or not rival.unpriced <= own.unpriced:
+    theirs, ours = rival.month, own.month
+    if theirs.likely >= ours.likely or theirs.low > ours.low or not rival.unpriced <= own.unpriced:
         return False
-    if rival.cost.high is None or own.cost.high is None:
-        return rival.cost.high is own.cost.high
-    return rival.cost.high <= own.cost.high
+    if theirs.high is None or ours.high is None:
+        return theirs.high is ours.high
+    return theirs.high <= ours.high
 
 
-def explain_runner_up(candidates: Sequence[Candidate], slo: Slo) -> str | None:
+def explain_runner_up(candidates: Sequence[Candidate], slo: Slo, currency: str = "USD") -> str | None:
     """One line on why the first candidate outside the leading tie group lost; None without one.
 
     Args:
         candidates: in rank order.
         slo: what the replicas are sized for.
+        currency: of the costs.
     """
     loser = next((c for c in candidates if c.tie_group > 1), None)
     if loser is None:
         return None
     leader = candidates[0]
     best, cost = leader.cost.per_month.likely, loser.cost.per_month.likely
-    more = f"+{amount(float((cost - best) / best) * 100)} %" if best else f"+{usd(cost - best)} a month"
-    return f"{'; '.join(_reasons(leader, loser, slo))}; {more}"
+    comparable = _gaps(leader) == _gaps(loser) and 0 < best < cost
+    more = f"; +{amount(float((cost - best) / best) * 100)} %" if comparable else ""
+    return "; ".join(_reasons(leader, loser, slo, currency)) + more
 
 
-def _reasons(leader: Candidate, loser: Candidate, slo: Slo) -> Iterator[str]:
+def _reasons(leader: Candidate, loser: Candidate, slo: Slo, currency: str) -> Iterator[str]:
     name, other = _full_name(loser, leader), _full_name(leader, loser)
+    mine, theirs = (_bill(candidate, currency) for candidate in (loser, leader))
     if loser.mode != leader.mode:
-        yield f"{name} ({_how(loser)}) costs {_monthly(loser)} where {other} ({_how(leader)}) costs {_monthly(leader)}"
+        yield f"{name} ({_how(loser)}) costs {mine} where {other} ({_how(leader)}) costs {theirs}"
     elif loser.mode == "serverless" or loser.replicas.max == leader.replicas.max:
-        many = f" with as many replicas ({leader.replicas.max})" if loser.mode == "realtime" else ""
-        yield f"{name} costs {_monthly(loser)} where {other}{many} costs {_monthly(leader)}"
+        many = f" with as many replicas ({leader.replicas.max:,})" if loser.mode == "realtime" else ""
+        yield f"{name} costs {mine} where {other}{many} costs {theirs}"
     elif loser.replicas.max > leader.replicas.max:
         promises = ", ".join(f"{t.metric} ≤ {milliseconds(t.limit_ms)}" for t in slo.targets)
-        yield f"{name} needs {_count(loser)} for {promises or 'this traffic'} where {other} needs {leader.replicas.max}"
+        yield f"{name} needs {_count(loser)} for {promises or 'this traffic'} where {other} needs {leader.replicas.max:,}"
     else:
-        yield f"{name} needs only {_count(loser)} where {other} needs {leader.replicas.max}, but each costs more"
+        yield f"{name} needs only {_count(loser)} where {other} needs {leader.replicas.max:,}, but each costs more"
+
+
+def _bill(candidate: Candidate, currency: str) -> str:
+    gaps = _gaps(candidate)
+    more = f" and what has no price there ({', '.join(gaps)})" if gaps else ""
+    return f"{money(candidate.cost.per_month.likely, currency)} a month{more}"
+
+
+def _gaps(candidate: Candidate) -> list[str]:
+    """Names of the lines without a price."""
+    return sorted({line.name for line in candidate.lines if line.monthly_cost is None})
 
 
 def _how(candidate: Candidate) -> str:
@@ -136,10 +160,6 @@ def _how(candidate: Candidate) -> str:
 
 def _count(candidate: Candidate) -> str:
     return f"{candidate.replicas.max:,} replica{'s' if candidate.replicas.max != 1 else ''}"
-
-
-def _monthly(candidate: Candidate) -> str:
-    return f"{usd(candidate.cost.per_month.likely)} a month"
 
 
 def _full_name(candidate: Candidate, other: Candidate) -> str:

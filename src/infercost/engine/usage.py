@@ -1,62 +1,112 @@
-"""What a placement uses in a month, and the compute lines that it makes at a price."""
+"""What a placement uses in a month, and its bill for compute at a price."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from infercost.domain.estimate import CostLine, Replicas
 from infercost.domain.units import HOURS_PER_MONTH
-from infercost.engine.quote import dollars, significant
+from infercost.engine.money import significant, to_micros
 
 if TYPE_CHECKING:
     from infercost.domain.plan import Placement
-    from infercost.domain.price import Offer
 
-__all__ = ["Usage", "compute_lines"]
+__all__ = ["ComputeBill", "Usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeBill:
+    """Compute of one placement at one price, a month. Regions of equal price share it."""
+
+    low: Decimal
+    likely: Decimal
+    high: Decimal | None
+    listed: Decimal
+    """``likely`` at the list price."""
+    lines: tuple[CostLine, ...]
+    """They sum to ``likely``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one placement uses in a month, before any price. Shared by its regions."""
+    """What one placement uses in a month, before any price. Its regions share it."""
 
     placement: Placement
     replicas: Replicas
+    unit: str
+    """``hour`` of a replica or billed ``second``."""
     billed: tuple[Decimal, Decimal, Decimal | None]
-    """Hours or seconds billed at low, likely and high."""
+    """Units billed at low, likely and high."""
     used: Decimal
     """Of the likely ones, those that the traffic used."""
     note: str
+    source: str
+    """Of the price."""
+    _bills: dict[tuple[Decimal, Decimal | None], ComputeBill] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, placement: Placement, requests: Decimal) -> Usage:
-        """Instance-hours of an always-on placement, billed seconds of a serverless one."""
+    def of(cls, placement: Placement, requests: Decimal, source: str) -> Usage:
+        """Instance-hours of an always-on placement, billed seconds of a serverless one.
+
+        Args:
+            placement: where the traffic runs.
+            requests: in a month.
+            source: where the compute prices come from.
+        """
         if placement.billed_s is not None:
             low, likely, high = (significant(requests * Decimal(repr(round(s, 9)))) for s in placement.billed_s)
-            mean = placement.utilization * placement.replicas
-            note = f"{requests.normalize():f} requests of {placement.billed_s[1]:g} s billed"
-            return cls(placement, Replicas(min=0, max=placement.replicas, mean=mean), (low, likely, high), likely, note)
-        count = placement.replicas
+            replicas = Replicas(min=0, max=placement.replicas, mean=placement.utilization * placement.replicas)
+            note = f"{requests.normalize():,f} requests, {placement.billed_s[1]:g} s billed for each"
+            return cls(placement, replicas, "second", (low, likely, high), likely, note, source)
+        count, most = placement.replicas, placement.replicas_high
         hours = count * HOURS_PER_MONTH
-        most = None if placement.replicas_high is None else placement.replicas_high * HOURS_PER_MONTH
         used = min(hours, significant(hours * Decimal(repr(round(placement.utilization, 9)))))
         return cls(
             placement,
             Replicas(min=count, max=count, mean=float(count)),
-            (placement.replicas_low * HOURS_PER_MONTH, hours, most),
+            "hour",
+            (placement.replicas_low * HOURS_PER_MONTH, hours, None if most is None else most * HOURS_PER_MONTH),
             used,
-            f"{count} × {HOURS_PER_MONTH} h at {placement.utilization:.1%} busy",
+            f"{count:,} × {HOURS_PER_MONTH} h, {placement.utilization:.1%} of it busy",
+            source,
         )
 
+    def bill(self, price: Decimal, list_price: Decimal | None = None) -> ComputeBill:
+        """The bill at a price of a unit, that of an always-on replica split into used and idle.
 
-def compute_lines(offer: Offer, price: Decimal, usage: Usage, cost: Decimal, source: str) -> tuple[CostLine, ...]:
-    """The bill for compute; of an always-on replica split into what was used and what idled."""
-    provenance, likely = usage.placement.provenance, usage.billed[1]
-    if offer.mode == "serverless":
-        return (CostLine("compute", offer.unit, likely, price, cost, "used", source, provenance, usage.note),)
-    used = min(cost, dollars(price * usage.used))
-    return (
-        CostLine("compute", offer.unit, usage.used, price, used, "used", source, provenance, usage.note),
-        CostLine("compute", offer.unit, likely - usage.used, price, cost - used, "idle", source, provenance, None),
-    )
+        Args:
+            price: what the user pays.
+            list_price: what the cloud lists, where that is another.
+        """
+        known = self._bills.get((price, list_price))
+        if known is None:
+            low, likely, high = self.billed
+            known = self._bills[price, list_price] = ComputeBill(
+                low=to_micros(price * low),
+                likely=to_micros(price * likely),
+                high=None if high is None else to_micros(price * high),
+                listed=to_micros((price if list_price is None else list_price) * likely),
+                lines=tuple(self._lines(price, list_price)),
+            )
+        return known
+
+    def _lines(self, price: Decimal, list_price: Decimal | None) -> list[CostLine]:
+        likely = self.billed[1]
+        cost, used = self._split(price)
+        listed, listed_used = (None, None) if list_price is None else self._split(list_price)
+        shared = (self.source, self.placement.provenance)
+        if self.unit == "second":
+            return [CostLine("compute", "second", likely, price, cost, "used", *shared, self.note, list_price, listed)]
+        listed_idle = None if listed is None or listed_used is None else listed - listed_used
+        idle, idle_cost = likely - self.used, cost - used
+        return [
+            CostLine("compute", "hour", self.used, price, used, "used", *shared, self.note, list_price, listed_used),
+            CostLine("compute", "hour", idle, price, idle_cost, "idle", *shared, "billed, not busy", list_price, listed_idle),
+        ]
+
+    def _split(self, price: Decimal) -> tuple[Decimal, Decimal]:
+        """A month's cost, and the part of it that was used."""
+        cost = to_micros(price * self.billed[1])
+        return cost, min(cost, to_micros(price * self.used))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
 
@@ -28,12 +29,13 @@ def megabytes(size: float) -> str:
     return f"{amount(size / 1e6)} MB"
 
 
-def usd(value: Decimal) -> str:
-    """Dollars with cents, or with four significant digits below one."""
-    return f"${value:,.2f}" if abs(value) >= 1 else f"${value:.4g}"
+def money(value: Decimal, currency: str = "USD") -> str:
+    """An amount with cents, or with four significant digits below one."""
+    text = f"{value:,.2f}" if abs(value) >= 1 or not value else f"{value:.4g}"
+    return f"${text}" if currency == "USD" else f"{text} {currency}"
 
 
-def listed(names: list[str], most: int = 3) -> str:
+def listed(names: Sequence[str], most: int = 3) -> str:
     """The first few of a list, and how many more there are."""
     shown = ", ".join(names[:most])
     return f"{shown} and {len(names) - most} more" if len(names) > most else shown
