@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal
 
 from infercost._version import __version__
+from infercost.app.pricebook import choose_currency, discounted, exchanged, open_book
 from infercost.app.profiling import load_or_profile
 from infercost.app.selection import choose_providers, choose_regions, restrict
 from infercost.domain.errors import UsageError
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from infercost.domain.discount import Discounts
     from infercost.domain.estimate import Estimate
     from infercost.domain.hardware import Hardware
     from infercost.domain.plan import Placement
-    from infercost.domain.price import Catalog
+    from infercost.domain.price import Catalog, ExchangeRate
     from infercost.domain.provider import Provider
     from infercost.store.hardware import HardwareTable
 
@@ -47,6 +49,8 @@ class Question:
     log_bytes: int
     clients: Clients
     today: date
+    warnings: tuple[str, ...] = ()
+    """What is to be said of the prices that were chosen."""
 
     def traffic(self, profile: Profile) -> Traffic:
         """The traffic, its payload sizes taken from the profile where the user gave none."""
@@ -77,6 +81,10 @@ def ask(
     clients: Clients = "internet",
     today: date | None = None,
     catalogs: Sequence[Catalog] | None = None,
+    prices: str | None = None,
+    discounts: Discounts | str | os.PathLike[str] | None = None,
+    currency: str | None = None,
+    fx: ExchangeRate | str | None = None,
 ) -> Question:
     """Check a question before anything slow begins; arguments as in :func:`estimate`."""
     from infercost.registry import all_providers
@@ -84,20 +92,24 @@ def ask(
     Traffic(rps=rps, payload_in_bytes=payload_in_bytes or 0, payload_out_bytes=payload_out_bytes or 0, log_bytes=log_bytes)
     promises = slo if isinstance(slo, Slo) else Slo.parse(slo if isinstance(slo, str) else list(slo))
     chosen = choose_providers(all_providers(), providers)
-    books = _load_catalogs(chosen, catalogs)
+    day = today or datetime.now(UTC).date()
+    money, rate = choose_currency(currency, fx, day)
+    books, warnings = _load_catalogs(chosen, catalogs, prices, money)
+    books = discounted(books, discounts, search=catalogs is None)
     where = choose_regions(chosen, books, regions)
     return Question(
         rps=rps,
         slo=promises,
         providers={name: provider for name, provider in chosen.items() if where[name]},
-        catalogs=tuple(restrict(books, where, instances)),
+        catalogs=tuple(exchanged(restrict(books, where, instances), money, rate)),
         regions={name: keys for name, keys in where.items() if keys},
         default_regions=not regions,
         payload_in_bytes=payload_in_bytes,
         payload_out_bytes=payload_out_bytes,
         log_bytes=log_bytes,
         clients=clients,
-        today=today or datetime.now(UTC).date(),
+        today=day,
+        warnings=warnings,
     )
 
 
@@ -106,7 +118,7 @@ def answer(question: Question, profile: Profile) -> Estimate:
     from infercost.engine.estimate import estimate as price
 
     traffic = question.traffic(profile)
-    return price(
+    priced = price(
         profile=profile,
         traffic=traffic,
         slo=question.slo,
@@ -119,6 +131,7 @@ def answer(question: Question, profile: Profile) -> Estimate:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         version=__version__,
     )
+    return replace(priced, warnings=(*question.warnings, *priced.warnings)) if question.warnings else priced
 
 
 def estimate(
@@ -135,6 +148,10 @@ def estimate(
     clients: Clients = "internet",
     today: date | None = None,
     catalogs: Sequence[Catalog] | None = None,
+    prices: str | None = None,
+    discounts: Discounts | str | os.PathLike[str] | None = None,
+    currency: str | None = None,
+    fx: ExchangeRate | str | None = None,
 ) -> Estimate:
     """Price every offer that can serve the traffic, and rank what keeps the SLO.
 
@@ -151,11 +168,18 @@ def estimate(
         log_bytes: log volume a request.
         clients: ``internet`` pays egress on responses, ``in-region`` does not.
         today: the day that the ages of prices are counted to; None means today (UTC).
-        catalogs: price catalogs to use instead of the shipped ones.
+        catalogs: price catalogs to use instead of the price book; then discounts apply only where they are given.
+        prices: an ISO date (the newest prices of that day or before) or ``latest``. None takes what
+            ``infercost-prices.lock`` in the working directory pins, else the newest on this machine.
+        discounts: what you pay less than the list, or the file that says it. None takes
+            ``infercost-discounts.yml`` in the working directory, if it is there.
+        currency: of the answer; None means that of ``fx``, else USD.
+        fx: your dated rate from USD, ``"EUR=0.92@2026-11-01"``, for clouds that state no prices in ``currency``.
 
     Raises:
         UnknownNameError: a provider, region or instance is not in the book.
-        UsageError: the traffic or SLO is out of range.
+        UsageError: the traffic or SLO is out of range, or a discount or exchange rate cannot be used.
+        NoPriceError: the prices asked for or pinned are not on this machine.
     """
     question = ask(
         rps=rps,
@@ -169,6 +193,10 @@ def estimate(
         clients=clients,
         today=today,
         catalogs=catalogs,
+        prices=prices,
+        discounts=discounts,
+        currency=currency,
+        fx=fx,
     )
     return answer(question, source if isinstance(source, Profile) else load_or_profile(source))
 
@@ -181,7 +209,7 @@ def gate(
     max_p99_ms: float | None = None,
     max_price_age_days: int | None = None,
 ) -> Verdict:
-    """Judge the cheapest candidate of an estimate against budgets (USD, milliseconds, days).
+    """Judge the cheapest candidate of an estimate against budgets (in its currency, milliseconds, days).
 
     Raises:
         UsageError: no budget is given, or one is not above zero.
@@ -250,12 +278,14 @@ def to_frame(estimated: Estimate) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _load_catalogs(providers: Mapping[str, Provider], given: Sequence[Catalog] | None) -> list[Catalog]:
+def _load_catalogs(
+    providers: Mapping[str, Provider], given: Sequence[Catalog] | None, prices: str | None, currency: str
+) -> tuple[list[Catalog], tuple[str, ...]]:
+    """One catalog a provider, and what is to be said of the choice."""
     if given is not None:
-        return [catalog for catalog in given if catalog.provider in providers]
-    from infercost.store.pricebook import load_catalog
-
-    return [load_catalog(provider.catalog_package) for provider in providers.values()]
+        return [catalog for catalog in given if catalog.provider in providers], ()
+    book = open_book(providers.values(), prices=prices, currency=currency)
+    return book.catalogs, book.warnings
 
 
 def _place(question: Question, traffic: Traffic, profile: Profile) -> list[Placement | Misfit]:
@@ -314,7 +344,7 @@ def _money(name: str, value: Decimal | float | str | None) -> Decimal | None:
     try:
         amount = Decimal(str(value))
     except InvalidOperation:
-        raise UsageError(f"{name} must be an amount in USD, got {value!r}; write it like {name} 500") from None
+        raise UsageError(f"{name} must be an amount of money, got {value!r}; write it like {name} 500") from None
     if not amount.is_finite() or amount <= 0:
         raise UsageError(f"{name} must be above 0, got {value}")
     return amount

@@ -66,6 +66,12 @@ def _matches(name: str, known: Mapping[str, Mapping[str, object]]) -> list[tuple
     return matches
 
 
+def _oldest(catalog: Catalog, wanted: Iterable[str]) -> str:
+    """The date of the oldest prices in question: a refresh of some regions leaves the others as they were."""
+    dates = [region.as_of for key in wanted if (region := catalog.regions.get(key)) and region.as_of]
+    return min([*dates, catalog.as_of])
+
+
 def restrict(
     catalogs: Sequence[Catalog], regions: Mapping[str, Sequence[str]], instances: Sequence[str] | None
 ) -> list[Catalog]:
@@ -83,7 +89,8 @@ def restrict(
     for catalog in catalogs:
         wanted = set(regions.get(catalog.provider, ()))
         if wanted:
-            kept.append(replace(catalog, offers=tuple(offer for offer in catalog.offers if offer.region in wanted)))
+            offers = tuple(offer for offer in catalog.offers if offer.region in wanted)
+            kept.append(replace(catalog, offers=offers, as_of=_oldest(catalog, wanted)))
     if not instances:
         return kept
     names = {offer.instance_type for catalog in kept for offer in catalog.offers}

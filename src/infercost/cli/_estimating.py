@@ -24,6 +24,10 @@ def run(
     payload_out: str | None = None,
     log_size: str = "256B",
     clients: str = "internet",
+    prices: str | None = None,
+    discounts: Path | None = None,
+    currency: str | None = None,
+    fx: str | None = None,
     dim: list[str] | None = None,
     inputs: Path | None = None,
     budget: float = 20.0,
@@ -49,6 +53,10 @@ def run(
         payload_out_bytes=response,
         log_bytes=logs,
         clients=callers,
+        prices=prices,
+        discounts=discounts,
+        currency=currency,
+        fx=fx,
     )
     with output.progress(quiet=quiet) as on_progress:
         measured = app.load_or_profile(

@@ -41,6 +41,41 @@ PayloadOut = Annotated[
 ]
 LogSize = Annotated[str, typer.Option("--log-size", help="Log volume of one request.")]
 Clients = Annotated[str, typer.Option("--clients", help="Where callers are: internet (responses pay egress) or in-region.")]
+Prices = Annotated[
+    str | None,
+    typer.Option(
+        "--prices",
+        help="Prices of this day (2026-09-22) or the newest before it, or latest. "
+        "[default: infercost-prices.lock, else the newest]",
+        envvar="INFERCOST_PRICES",
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline", help="Promise to use no network. Only infercost prices refresh ever does.", envvar="INFERCOST_OFFLINE"
+    ),
+]
+Discounts = Annotated[
+    Path | None,
+    typer.Option(
+        "--discounts",
+        help="What you pay less than the list (YAML). [default: infercost-discounts.yml, if it is here]",
+        envvar="INFERCOST_DISCOUNTS",
+    ),
+]
+Currency = Annotated[
+    str | None,
+    typer.Option(
+        "--currency", help="Currency of prices and budgets, for example EUR. [default: USD]", envvar="INFERCOST_CURRENCY"
+    ),
+]
+Fx = Annotated[
+    str | None,
+    typer.Option(
+        "--fx", help="Your exchange rate from USD with its day, for example EUR=0.92@2026-11-01.", envvar="INFERCOST_FX"
+    ),
+]
 Dims = Annotated[
     list[str] | None, typer.Option("--dim", help="Size of a symbolic dimension, for example seq=128. Repeat for several.")
 ]

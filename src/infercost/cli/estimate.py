@@ -18,6 +18,11 @@ def estimate(
     payload_out: options.PayloadOut = None,
     log_size: options.LogSize = "256B",
     clients: options.Clients = "internet",
+    prices: options.Prices = None,
+    offline: options.Offline = False,  # noqa: ARG001 - nothing here uses a network; scripts may say so everywhere
+    discounts: options.Discounts = None,
+    currency: options.Currency = None,
+    fx: options.Fx = None,
     dim: options.Dims = None,
     inputs: options.InputsFile = None,
     budget: options.Budget = 20.0,
@@ -35,6 +40,8 @@ def estimate(
     """
     from infercost.cli import _estimating, _output
 
+    chosen = _output.choose_format(fmt, out)
+    _output.check(out)
     estimated = _estimating.run(
         source,
         rps=rps,
@@ -46,6 +53,10 @@ def estimate(
         payload_out=payload_out,
         log_size=log_size,
         clients=clients,
+        prices=prices,
+        discounts=discounts,
+        currency=currency,
+        fx=fx,
         dim=dim,
         inputs=inputs,
         budget=budget,
@@ -53,7 +64,6 @@ def estimate(
         fresh=fresh,
         quiet=quiet,
     )
-    chosen = _output.choose_format(fmt, out)
     _output.emit(estimated, chosen, out, top=top, details=details, quiet=quiet)
     _output.warn(estimated.warnings, quiet=quiet or chosen in _output.SHOWS_WARNINGS)
     code = _estimating.exit_code(estimated)

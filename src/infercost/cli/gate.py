@@ -13,9 +13,9 @@ def gate(
     source: options.ModelOrProfile,
     rps: options.Rps,
     slo: options.Slos = None,
-    max_monthly: Annotated[str | None, typer.Option("--max-monthly", help="Budget, USD a month.")] = None,
+    max_monthly: Annotated[str | None, typer.Option("--max-monthly", help="Budget a month, in the --currency.")] = None,
     max_per_million: Annotated[
-        str | None, typer.Option("--max-per-million", help="Budget, USD per million inferences.")
+        str | None, typer.Option("--max-per-million", help="Budget per million inferences, in the --currency.")
     ] = None,
     max_p99: Annotated[str | None, typer.Option("--max-p99", help="Budget on p99 latency, for example 80ms.")] = None,
     max_price_age: Annotated[
@@ -28,6 +28,11 @@ def gate(
     payload_out: options.PayloadOut = None,
     log_size: options.LogSize = "256B",
     clients: options.Clients = "internet",
+    prices: options.Prices = None,
+    offline: options.Offline = False,  # noqa: ARG001 - nothing here uses a network; scripts may say so everywhere
+    discounts: options.Discounts = None,
+    currency: options.Currency = None,
+    fx: options.Fx = None,
     dim: options.Dims = None,
     inputs: options.InputsFile = None,
     budget: options.Budget = 20.0,
@@ -47,6 +52,8 @@ def gate(
 
     limit_ms = None if max_p99 is None else options.parse_ms(max_p99, "--max-p99")
     limits = app.budget(max_monthly, max_per_million, limit_ms, max_price_age)
+    chosen = _output.choose_format(fmt, out)
+    _output.check(out)
     estimated = _estimating.run(
         source,
         rps=rps,
@@ -58,6 +65,10 @@ def gate(
         payload_out=payload_out,
         log_size=log_size,
         clients=clients,
+        prices=prices,
+        discounts=discounts,
+        currency=currency,
+        fx=fx,
         dim=dim,
         inputs=inputs,
         budget=budget,
@@ -66,7 +77,6 @@ def gate(
         quiet=quiet,
     )
     verdict = app.judge(estimated, limits)
-    chosen = _output.choose_format(fmt, out)
     _output.emit(verdict, chosen, out, details=details, quiet=quiet)
     _output.warn((*estimated.warnings, *verdict.warnings), quiet=quiet or chosen in _output.SHOWS_WARNINGS)
     typer.echo(f"gate: {verdict.outcome}", err=True)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Literal
+
+from infercost.domain.errors import UsageError
+
+_FX = re.compile(r"(?P<currency>[A-Z]{3})=(?P<rate>\d{1,9}(\.\d{1,12})?)@(?P<day>\d{4}-\d{2}-\d{2})")
 
 Mode = Literal["realtime", "serverless"]
 
@@ -67,6 +73,28 @@ class ExchangeRate:
     """Units of ``currency`` for one USD."""
     as_of: str
     """The day of the rate, ISO."""
+
+    @classmethod
+    def parse(cls, text: str) -> ExchangeRate:
+        """Read ``EUR=0.92@2026-11-01``: 0.92 EUR for one USD on that day.
+
+        Raises:
+            UsageError: the text is not of that form.
+        """
+        match = _FX.fullmatch(text.strip())
+        day = _iso_day(match["day"]) if match else None
+        if match is None or day is None or not Decimal(match["rate"]):
+            raise UsageError(
+                f"cannot read the exchange rate {text!r}; write it like --fx EUR=0.92@2026-11-01 (EUR for one USD, and its day)"
+            )
+        return cls(currency=match["currency"], rate=Decimal(match["rate"]), as_of=day)
+
+
+def _iso_day(text: str) -> str | None:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
