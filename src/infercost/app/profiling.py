@@ -97,6 +97,8 @@ def profile(
     from infercost.store.cache import get_profile, put_profile
 
     path, arrays = _existing(model), _arrays(inputs)
+    if _looks_like_json(path):
+        raise ModelError(f"{path} is JSON, not a model; price a saved profile with: infercost estimate {path} --rps 50")
     settings = MeasureSettings(
         batches=tuple(batches) if batches else None,
         threads=tuple(threads) if threads else None,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from infercost.domain.errors import UnknownNameError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
@@ -27,10 +29,30 @@ _FORMAT_BY_SUFFIX = {".json": "json", ".md": "markdown", ".csv": "csv", ".txt": 
 
 
 def choose_format(chosen: str | None, out: Path | None) -> str:
-    """The format the user named, else the one that the file's ending says, else a table."""
-    if chosen is not None:
-        return chosen
-    return _FORMAT_BY_SUFFIX.get(out.suffix.lower(), "table") if out is not None else "table"
+    """The format the user named, else the one that the file's ending says, else a table.
+
+    Raises:
+        UnknownNameError: there is no such format.
+    """
+    if chosen is None:
+        return _FORMAT_BY_SUFFIX.get(out.suffix.lower(), "table") if out is not None else "table"
+    from infercost.render import FORMATS
+
+    if chosen not in FORMATS:
+        raise UnknownNameError("format", chosen, FORMATS)
+    return chosen
+
+
+def check(out: Path | None) -> None:
+    """Refuse a file that could not be written, before slow work is done for it.
+
+    Raises:
+        OutputError: its folder is missing or closed, or it is a folder itself.
+    """
+    if out is not None:
+        from infercost.store.writing import check_writable
+
+        check_writable(out)
 
 
 def emit(value: Artifact, fmt: str, out: Path | None, *, top: int = 10, details: bool = False, quiet: bool = False) -> None:

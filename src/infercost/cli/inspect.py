@@ -24,6 +24,8 @@ def inspect(
     from infercost import app
     from infercost.cli import _output
 
+    chosen = _output.choose_format(fmt, out)
+    _output.check(out)
     read = app.inspection(model, dims=options.parse_dims(dim), inputs=inputs)
-    _output.emit(read, _output.choose_format(fmt, out), out, top=top, details=details, quiet=quiet)
+    _output.emit(read, chosen, out, top=top, details=details, quiet=quiet)
     _output.warn(read.model.warnings, quiet=quiet)

@@ -23,6 +23,7 @@ def profile(
         str | None, typer.Option("--on", help="The instance this machine is, for example sagemaker:ml.c7i.xlarge.")
     ] = None,
     fresh: options.Fresh = False,
+    details: options.Details = False,
     fmt: options.Format = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -30,6 +31,8 @@ def profile(
     from infercost import app
     from infercost.cli import _output as output
 
+    chosen = output.choose_format(fmt, None)
+    output.check(out)
     with output.progress(quiet=quiet) as on_progress:
         measured = app.profile(
             model,
@@ -45,7 +48,7 @@ def profile(
         )
     if out is not None:
         app.save(measured, out)
-    output.emit(measured, output.choose_format(fmt, None), None)
+    output.emit(measured, chosen, None, details=details)
     output.warn((*measured.model.warnings, *measured.warnings), quiet=quiet)
     if out is not None and not quiet:
         typer.echo(f"wrote {out}", err=True)

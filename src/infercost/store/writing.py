@@ -42,18 +42,46 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         OutputError: the file cannot be written; the message says why and what to do.
     """
     try:
-        target = Path(path).resolve()
-        mode = _mode_of(target)
-        if mode is not None and stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        target, mode = _checked(path)
         if mode is not None and not stat.S_ISREG(mode):
             _write_through(target, data)
             return
-        if mode is not None and not os.access(target, os.W_OK):
-            raise _ReadOnlyError
         _replace(target, data, mode)
     except (OSError, RuntimeError, ValueError) as error:
         raise OutputError(_explain(Path(path), error)) from None
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse now what :func:`write_atomic` would refuse later, after the work was done. Nothing is written.
+
+    Raises:
+        OutputError: the file could not be written; the message says why and what to do.
+    """
+    try:
+        target, mode = _checked(path)
+        if mode is None or stat.S_ISREG(mode):
+            _check_folder(target.parent)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise OutputError(_explain(Path(path), error)) from None
+
+
+def _checked(path: str | os.PathLike[str]) -> tuple[Path, int | None]:
+    """The file behind symbolic links, and its mode; None when there is none yet."""
+    target = Path(path).resolve()
+    mode = _mode_of(target)
+    if mode is not None and stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if mode is not None and stat.S_ISREG(mode) and not os.access(target, os.W_OK):
+        raise _ReadOnlyError
+    return target, mode
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        code = errno.ENOTDIR if folder.exists() else errno.ENOENT
+        raise OSError(code, os.strerror(code))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _mode_of(target: Path) -> int | None:
