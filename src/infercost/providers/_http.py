@@ -247,8 +247,12 @@ class Client:
                     self._report(label)
         except urllib3.exceptions.HTTPError as error:
             raise _Again(_in_words(error)) from error
+        except ProviderError:  # an OSError by descent
+            raise
         except OSError as error:
             raise ProviderError(f"cannot write {part}: {error.strerror}; free some space, then run it again") from error
+        if (whole := _whole_size(response)) is not None and size < whole:
+            raise _Again("the answer was cut off")
         part.replace(complete)
         return self._note(about, msgspec.structs.replace(kept, size=size, sha256=digest.hexdigest()))
 
@@ -310,17 +314,20 @@ class Client:
         kept = self._about(about, url) if reuse_s > 0 else None
         if kept is None or not self._intact(kept, complete):
             return None
-        age_s = (self.policy.now() - datetime.fromisoformat(kept.received)).total_seconds()
-        return kept if 0 <= age_s <= reuse_s else None
+        # Either clock may be a little ahead of the other.
+        age_s = abs((self.policy.now() - datetime.fromisoformat(kept.received)).total_seconds())
+        return kept if age_s <= reuse_s else None
 
     # ------------------------------------------------------------ around it
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         """One pool a scheme, through the proxy that the environment names for it."""
         parts = urlsplit(url)
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise self._error(url, "not a URL that starts with https:// or http://", "check the endpoint")
         if parts.scheme not in self._pools:
             proxy = getproxies().get(parts.scheme)
-            direct = proxy is None or proxy_bypass(parts.hostname or "")
+            direct = proxy is None or proxy_bypass(parts.hostname)
             self._pools[parts.scheme] = urllib3.PoolManager() if direct else urllib3.ProxyManager(str(proxy))
         return self._pools[parts.scheme]
 
@@ -373,6 +380,12 @@ def _continues(response: urllib3.BaseHTTPResponse, kept: _Kept, start: int) -> b
     )
 
 
+def _whole_size(response: urllib3.BaseHTTPResponse) -> int | None:
+    """The size of the whole document, where a partial response tells it."""
+    whole = re.fullmatch(r"bytes \d+-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    return int(whole[1]) if whole else None
+
+
 def _http_date(text: str | None) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text or "")
@@ -416,12 +429,13 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> str:
 
 def _in_words(error: urllib3.exceptions.HTTPError) -> str:
     """A transport error without object addresses and nested brackets."""
+    # In this order: some of these descend from a later one.
     names = {
         urllib3.exceptions.NameResolutionError: "the host name is not known here (offline?)",
-        urllib3.exceptions.ConnectTimeoutError: "no connection in time",
         urllib3.exceptions.ReadTimeoutError: "no answer in time",
         urllib3.exceptions.SSLError: "the server's certificate cannot be trusted",
         urllib3.exceptions.NewConnectionError: "no connection",
+        urllib3.exceptions.ConnectTimeoutError: "no connection in time",
         urllib3.exceptions.IncompleteRead: "the answer was cut off",
         urllib3.exceptions.ProtocolError: "the connection broke off",
         urllib3.exceptions.ProxyError: "the proxy does not answer",

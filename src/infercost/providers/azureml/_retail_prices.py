@@ -85,7 +85,7 @@ class Meters:
         if kind is not None and item.region and item.in_force(self._today):
             self._found[kind, item.region, item.sku, item.reservation_term].add(item)
 
-    def keys(self) -> list[tuple[ItemKind, str, str, str]]:
+    def found(self) -> list[tuple[ItemKind, str, str, str]]:
         """Kind, region, SKU and reservation term of everything found, sorted."""
         return sorted(self._found)
 

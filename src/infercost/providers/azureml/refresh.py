@@ -6,6 +6,7 @@ An endpoint is billed as the virtual machines under it, so its price is the VM's
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -75,7 +76,7 @@ def refresh(
     for start in range(0, len(skus), _SKUS_A_QUERY):
         for item in pages.items(skus[start : start + _SKUS_A_QUERY], regions):
             meters.add(item)
-    sold = {region for kind, region, _, _ in meters.keys() if kind == "list"}
+    sold = {region for kind, region, _, _ in meters.found() if kind == "list"}
     if not sold:
         raise ProviderError(
             f"azureml: {pages.base}: the source has changed: no hourly Linux price for any of {len(skus)} VM sizes; {_CHANGED}"
@@ -172,7 +173,7 @@ def _offers(
 ) -> tuple[tuple[Offer, ...], list[Finding]]:
     """An offer for each size in each region that sells it; sizes that none sells stay listed, without a price."""
     offers, findings = [], []
-    for key in meters.keys():
+    for key in meters.found():
         kind, region, sku, _ = key
         if kind == "list" and region in places:
             item, reason = meters.one(key)
@@ -191,18 +192,18 @@ def _offers(
 def _extras(meters: Meters, places: set[str]) -> tuple[ExtraPrice, ...]:
     """Spot, Low Priority, reservations and savings plans, each where exactly one price is stated."""
     extras = []
-    for key in meters.keys():
+    for key in meters.found():
         kind, region, sku, term = key
         item, _ = meters.one(key)
         if region not in places or item is None:
             continue
-        about = {"provider": "azureml", "region": region, "instance_type": sku, "currency": item.currency}
+        price = partial(ExtraPrice, provider="azureml", region=region, instance_type=sku, currency=item.currency)
         if kind in _EXTRAS:
             # A reservation is billed as a whole, though the API states "1 Hour" as its unit.
             unit = "term" if kind == "reservation" else "hour"
-            extras.append(ExtraPrice(kind=_EXTRAS[kind], price=item.price, unit=unit, term=_years(term), **about))
+            extras.append(price(kind=_EXTRAS[kind], price=item.price, unit=unit, term=_years(term)))
         extras += [
-            ExtraPrice(kind="savings_plan", price=plan.price, unit="hour", term=_years(plan.term), **about)
+            price(kind="savings_plan", price=plan.price, unit="hour", term=_years(plan.term))
             for plan in sorted(item.savings, key=lambda plan: plan.term)
             if kind == "list"
         ]

@@ -152,7 +152,7 @@ def unit_price(sku: Sku, part: Part, currency: str, today: str) -> tuple[Decimal
         return None, "the source states a price of 0"
     if len(set(paid)) > 1:
         return None, f"the price changes with volume, over {len(paid)} tiers"
-    return paid[0], ""
+    return paid[0].normalize() + 0, ""
 
 
 class Rates:

@@ -6,10 +6,12 @@ import os
 from collections import defaultdict
 from dataclasses import replace
 from decimal import Decimal
+from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
+import urllib3
 
 from infercost.domain.errors import ProviderError
 from infercost.domain.price import Offer
@@ -121,16 +123,15 @@ def _credentials(api_key: str | None) -> dict[str, str]:
 def _login_token() -> str | None:
     """A token of the application-default login; None without google-auth or without a login."""
     try:
-        import google.auth
-        import google.auth.exceptions
-        import google.auth.transport.urllib3
-        import urllib3
+        auth = import_module("google.auth")
+        errors = import_module("google.auth.exceptions")
+        transport = import_module("google.auth.transport.urllib3")
     except ImportError:
         return None
     try:
-        credentials, _ = google.auth.default(scopes=[_SCOPE])
-        credentials.refresh(google.auth.transport.urllib3.Request(urllib3.PoolManager()))
-    except google.auth.exceptions.GoogleAuthError:
+        credentials, _ = auth.default(scopes=[_SCOPE])
+        credentials.refresh(transport.Request(urllib3.PoolManager()))
+    except errors.GoogleAuthError:
         return None
     return str(credentials.token)
 

@@ -64,7 +64,7 @@ class RetailPricesServer(PriceServer):
         compress: bool = True,
     ) -> None:
         super().__init__(compress=compress)
-        self.items = list(items)
+        self.items = [dict(item) for item in items]
         self.page_size = page_size
         self.exchange = {"USD": 1.0, **(exchange or {})}
         self.repeat_pages = False
@@ -79,7 +79,8 @@ class RetailPricesServer(PriceServer):
             return Answer(status=404, body=b'{"Error": {"Code": "NotFound", "Message": "no such resource"}}')
         if currency not in self.exchange:
             return Answer(status=400, body=b'{"Error": {"Code": "BadRequest", "Message": "Invalid currency code."}}')
-        found = [item for item in self.items if _lets_through(query.get("$filter", ""), item)]
+        wanted = _clauses(query.get("$filter", ""))
+        found = [item for item in self.items if all(str(item.get(field)) in values for field, values in wanted)]
         start = int(query.get("$skip", "0"))
         shown = [self._in_currency(item, currency) for item in found[start : start + self.page_size]]
         page = {
@@ -107,9 +108,11 @@ class RetailPricesServer(PriceServer):
         return item | prices | {"currencyCode": currency}
 
 
-def _lets_through(condition: str, item: Mapping[str, Any]) -> bool:
-    """Evaluate ``a eq 'x' and (b eq 'y' or b eq 'z')``: the part of OData that is used here."""
-    clauses = (part.strip().strip("()") for part in condition.split(" and ")) if condition else ()
-    return all(
-        any(str(item.get(match["field"])) == match["value"] for match in _CONDITION.finditer(clause)) for clause in clauses
-    )
+def _clauses(condition: str) -> list[tuple[str, set[str]]]:
+    """``a eq 'x' and (b eq 'y' or b eq 'z')`` as fields and their values: the part of OData that is used here."""
+    clauses = []
+    for part in condition.split(" and ") if condition else ():
+        told = [(match["field"], match["value"]) for match in _CONDITION.finditer(part)]
+        (field,) = {field for field, _ in told}
+        clauses.append((field, {value for _, value in told}))
+    return clauses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from copy import deepcopy
 from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,7 @@ class BillingCatalogServer(PriceServer):
 
     def __init__(self, skus: Iterable[dict[str, Any]], *, key: str, page_size: int = 1000, compress: bool = True) -> None:
         super().__init__(compress=compress)
-        self.skus = list(skus)
+        self.skus = [deepcopy(entry) for entry in skus]
         self.key = key
         self.page_size = page_size
         self.repeat_pages = False
