@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
 def candidates(value: Estimate, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
     """One row a candidate."""
-    return _text(_CANDIDATE, (_candidate(c) for c in value.candidates))
+    return _text(_CANDIDATE, (_candidate(c) | {"currency": value.currency} for c in value.candidates))
 
 
 def lines(value: Estimate) -> str:
     """One row a cost line, led by the candidate that it belongs to."""
-    names = ("name", "unit", "quantity", "price", "monthly_cost", "basis", "source", "provenance", "note")
+    names = (
+        *("name", "unit", "quantity", "price", "monthly_cost", "basis", "source", "provenance", "note"),
+        *("list_price", "list_cost"),
+    )
     keys = ("rank", "provider", "region", "mode", "instance_type")
     rows = (
         {key: getattr(c, key) for key in keys} | {name: getattr(line, name) for name in names}
@@ -61,7 +64,7 @@ _CANDIDATE = (
     *("p50_ms", "p95_ms", "p99_ms", "capacity_rps", "utilization", "provenance", "band", "slo_holds"),
     *("per_million_low", "per_million_likely", "per_million_high"),
     *("per_month_low", "per_month_likely", "per_month_high"),
-    *("unpriced_lines", "dominated_by", "notes"),
+    *("unpriced_lines", "dominated_by", "notes", "list_per_month", "currency"),
 )
 
 _POINT = (
@@ -85,6 +88,7 @@ def _candidate(c: Candidate) -> dict[str, Cell]:
         | {
             "unpriced_lines": "; ".join(dict.fromkeys(line.name for line in c.lines if line.monthly_cost is None)),
             "notes": "; ".join(c.notes),
+            "list_per_month": c.cost.list_per_month,
         }
     )
 

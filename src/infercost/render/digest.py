@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from infercost.domain.estimate import Candidate, Estimate, Rejected
+    from infercost.domain.price import PriceCatalog
     from infercost.domain.verdict import Check, Verdict
 
 MANY_REGIONS: Final = 3
@@ -66,6 +67,8 @@ class Bill:
     used: Decimal
     idle: Decimal
     unpriced: tuple[str, ...]
+    listed: Decimal | None = None
+    """All of it at list prices; None where no discount changed it."""
 
     @property
     def billed(self) -> Decimal:
@@ -107,7 +110,7 @@ def bill(candidate: Candidate) -> Bill:
         if line.monthly_cost is not None:
             totals[line.basis] += line.monthly_cost
     unpriced = tuple(dict.fromkeys(line.name for line in candidate.lines if line.monthly_cost is None))
-    return Bill(totals["used"], totals["idle"], unpriced)
+    return Bill(totals["used"], totals["idle"], unpriced, candidate.cost.list_per_month)
 
 
 def ruled_out(rejected: Iterable[Rejected]) -> list[Group]:
@@ -144,8 +147,21 @@ def prices(estimate: Estimate) -> list[str]:
     return [
         f"{figures.clean(c.provider)} of {figures.clean(c.as_of)} ({figures.count(c.age_days, 'day')} old)"
         + (", derived from other list prices" if c.derived else "")
+        + _currency(c)
         for c in estimate.price_catalogs
     ]
+
+
+def _currency(catalog: PriceCatalog) -> str:
+    rate = catalog.exchange_rate
+    if rate is not None:
+        return f", in {rate.currency} by your rate of {rate.rate.normalize():f} {rate.currency} a USD ({rate.as_of})"
+    return "" if catalog.currency == "USD" else f", in {catalog.currency} as the cloud states them"
+
+
+def discounts(estimate: Estimate) -> list[str]:
+    """One line a discount of the user's that changed prices."""
+    return [f"{figures.clean(c.provider)}: {figures.clean(text)}" for c in estimate.price_catalogs for text in c.discounts]
 
 
 def regions(estimate: Estimate) -> str:
@@ -187,7 +203,14 @@ def totals(total: Bill, symbol: str = "$") -> str:
     billed, used, idle = (figures.money(x, symbol) for x in (total.billed, total.used, total.idle))
     share = figures.percent(total.idle_share)
     text = f"Billed {billed}: {used} used, {idle} idle ({share})." if total.idle else f"Billed {billed}, all of it used."
+    if total.listed is not None:
+        saved, share = figures.money(total.listed - total.billed, symbol), figures.percent(_saved_share(total))
+        text += f" At list prices {figures.money(total.listed, symbol)}: your discounts save {saved} ({share})."
     return f"{text} Without a price, so not in it: {', '.join(total.unpriced)}." if total.unpriced else text
+
+
+def _saved_share(total: Bill) -> float:
+    return float((total.listed - total.billed) / total.listed) if total.listed else 0.0
 
 
 def line_names(candidate: Candidate) -> list[str]:

@@ -45,6 +45,11 @@ def amount(value: Decimal, *, digits: int = 3, cents: int = 2) -> str:
     return f"{whole}.{places.rstrip('0').ljust(cents, '0')}"
 
 
+def symbol(currency: str) -> str:
+    """What stands before an amount: ``$``, or the currency's code and a space."""
+    return "$" if currency == "USD" else f"{currency} "
+
+
 def money(value: Decimal | None, symbol: str = "$") -> str:
     """``$1.23``; a missing price is ``no price``, never 0."""
     if value is None:
@@ -156,9 +161,10 @@ def question(name: str, traffic: Traffic, slo: Slo) -> str:
 
 
 def payload(traffic: Traffic) -> str:
-    """What one request carries, and where callers are."""
+    """What one request carries and costs beside the model, and where callers are."""
     where = {"internet": "callers on the internet", "in-region": "callers in the region"}[traffic.clients]
-    return f"{size(traffic.payload_in_bytes)} in, {size(traffic.payload_out_bytes)} out, {where}"
+    carried = f"{size(traffic.payload_in_bytes)} in, {size(traffic.payload_out_bytes)} out"
+    return f"{carried} and {milliseconds(traffic.overhead_ms)} of server time beside the model, {where}"
 
 
 def replicas(value: Replicas) -> str:

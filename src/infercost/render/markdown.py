@@ -1,7 +1,7 @@
 """Artifacts as GitHub-flavoured Markdown, fit for a pull-request comment.
 
-Amounts carry ``USD`` instead of a dollar sign: two dollar signs in one paragraph open
-mathematics on the platforms that render such comments.
+Amounts carry their currency's code and never a dollar sign: two dollar signs in one paragraph
+open mathematics on the platforms that render such comments.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from infercost.render import digest, figures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from infercost.domain.estimate import Candidate, Estimate
+    from infercost.domain.estimate import Candidate, CostLine, Estimate
     from infercost.domain.model import Inspection
     from infercost.domain.profile import Point, Profile
     from infercost.domain.verdict import Verdict
@@ -41,7 +41,8 @@ def estimate(value: Estimate, view: View) -> str:
     parts = [f"### {escape(asked)}", escape(told), f"Regions: {escape(digest.regions(value))}."]
     if value.candidates:
         rows = digest.ranking(value)
-        parts += [_ranking(rows[: view.top]), *_below(value, rows, view), _bill(rows[0].candidate)]
+        parts += [_ranking(rows[: view.top], value.currency), *_below(value, rows, view)]
+        parts.append(_bill(rows[0].candidate, value.currency))
     else:
         parts += [f"**{escape(digest.headline(value))}**", *_nearest(value, view)]
     return _document([*parts, *_ruled_out(value, view), *_closing(value, value.warnings, view)])
@@ -53,11 +54,11 @@ def verdict(value: Verdict, view: View) -> str:
     asked = figures.question(answered.model.name, answered.traffic, answered.slo)
     parts = [f"### {MARKS[value.outcome]} {value.outcome.capitalize()}: {escape(asked)}"]
     if value.checks:
-        rows = [[c.name, c.limit, digest.actual(c, "USD "), c.outcome, c.reason] for c in value.checks]
+        rows = [[c.name, c.limit, digest.actual(c, f"{answered.currency} "), c.outcome, c.reason] for c in value.checks]
         parts.append(_table(["check", "limit", "estimate", "outcome", "why"], rows, right=(1, 2)))
     row = digest.judged(value)
     if row is not None:
-        parts += [_ranking([row]), _bill(row.candidate)]
+        parts += [_ranking([row], answered.currency), _bill(row.candidate, answered.currency)]
     elif not answered.candidates:
         parts += [f"**{escape(digest.headline(answered))}**", *_nearest(answered, view)]
     return _document([*parts, *_closing(answered, (*value.warnings, *answered.warnings), view)])
@@ -117,8 +118,9 @@ def _points(points: Sequence[Point]) -> str:
     return text
 
 
-def _ranking(rows: Sequence[Row]) -> str:
-    header = ["#", "cloud", "region", "instance", "replicas", "serving", "p99", "USD/1M", "USD/month", "basis"]
+def _ranking(rows: Sequence[Row], currency: str) -> str:
+    money = (f"{currency}/1M", f"{currency}/month")
+    header = ["#", "cloud", "region", "instance", "replicas", "serving", "p99", *money, "basis"]
     return _table(header, [_cells(row) for row in rows], right=(0, 4, 6, 7, 8))
 
 
@@ -153,16 +155,21 @@ def _below(value: Estimate, rows: Sequence[Row], view: View) -> Iterable[str]:
         yield escape(value.runner_up)
 
 
-def _bill(candidate: Candidate) -> str:
+def _bill(candidate: Candidate, currency: str) -> str:
     rows = [
-        [name, figures.quantity(x.quantity), figures.price(x.price, ""), x.unit, figures.money(x.monthly_cost, "")]
+        [name, figures.quantity(x.quantity), _price(x), x.unit, figures.money(x.monthly_cost, "")]
         for name, x in zip(digest.line_names(candidate), candidate.lines, strict=True)
     ]
     name = f"{figures.instance(candidate)} × {figures.replicas(candidate.replicas)} in {candidate.region}"
-    title = f"The month's bill of {name}: {figures.money(candidate.cost.per_month.likely, 'USD ')}"
-    table = _table(["line", "quantity", "price, USD", "per", "USD/month"], rows, right=(1, 2, 4))
-    told = " ".join((digest.totals(digest.bill(candidate), "USD "), *candidate.notes))
+    title = f"The month's bill of {name}: {figures.money(candidate.cost.per_month.likely, f'{currency} ')}"
+    table = _table(["line", "quantity", f"price, {currency}", "per", f"{currency}/month"], rows, right=(1, 2, 4))
+    told = " ".join((digest.totals(digest.bill(candidate), f"{currency} "), *candidate.notes))
     return _folded(title, f"{table}\n\n{escape(told)}")
+
+
+def _price(line: CostLine) -> str:
+    effective = figures.price(line.price, "")
+    return effective if line.list_price is None else f"{effective} (list {figures.price(line.list_price, '')})"
 
 
 def _nearest(value: Estimate, view: View) -> list[str]:
@@ -188,6 +195,9 @@ def _ruled_out(value: Estimate, view: View) -> list[str]:
 
 def _closing(value: Estimate, warnings: Sequence[str], view: View) -> list[str]:
     parts = [f"Prices: {escape('; '.join(digest.prices(value)))}."]
+    applied = digest.discounts(value)
+    if applied:
+        parts.append(f"Discounts: {escape('; '.join(applied))}.")
     limit = 10**9 if view.details else digest.FEW
     if value.not_priced:
         parts.append(f"Not priced: {escape('; '.join(digest.shorten(value.not_priced, limit, 'in the JSON')))}.")

@@ -33,22 +33,26 @@ def estimate(value: Estimate, view: View) -> str:
     return to_text(parts, view)
 
 
-def ranking(rows: Sequence[Row], view: View) -> Table:
+def ranking(rows: Sequence[Row], view: View, currency: str = "USD") -> Table:
     """The ranking in the richest layout that fits the terminal."""
-    return first_that_fits((_wide(rows, band=True), _wide(rows, band=False), *_narrow(rows)), view)
+    money = figures.symbol(currency)
+    return first_that_fits((_wide(rows, money, band=True), _wide(rows, money, band=False), *_narrow(rows, money)), view)
 
 
-def bill(candidate: Candidate, *, notes: bool) -> Table:
-    """The lines of a candidate's month."""
-    lines = candidate.lines
+def bill(candidate: Candidate, *, notes: bool, currency: str = "USD") -> Table:
+    """The lines of a candidate's month; with list prices beside them where a discount applies."""
+    lines, money = candidate.lines, figures.symbol(currency)
     names = digest.line_names(candidate)
     parts = [
         Column("  line", [[f"  {name}"] for name in names]),
         Column("quantity", [[figures.quantity(x.quantity)] for x in lines], justify="right"),
-        Column("price", [[figures.price(x.price)] for x in lines], justify="right"),
+        Column("price", [[figures.price(x.price, money)] for x in lines], justify="right"),
         Column("per", [[figures.clean(x.unit)] for x in lines]),
-        Column("$/month", [[figures.money(x.monthly_cost)] for x in lines], justify="right"),
+        Column(f"{money.strip()}/month", [[figures.money(x.monthly_cost, money)] for x in lines], justify="right"),
     ]
+    if any(x.list_price is not None for x in lines):
+        listed = [[figures.price(x.price if x.list_price is None else x.list_price, money)] for x in lines]
+        parts.insert(2, Column("list price", listed, justify="right"))
     if notes:
         parts.append(Column("", [[figures.clean(x.note or "")] for x in lines], wrap=True))
     return columns(parts)
@@ -59,12 +63,16 @@ def _ranked(value: Estimate, view: View) -> list[RenderableType | str]:
     shown = rows[: view.top]
     winner = rows[0].candidate
     total = digest.bill(winner)
-    parts: list[RenderableType | str] = [ranking(shown, view), Text(_legend(value, rows, shown), style="dim"), ""]
+    parts: list[RenderableType | str] = [
+        ranking(shown, view, value.currency),
+        Text(_legend(value, rows, shown), style="dim"),
+        "",
+    ]
     if value.runner_up:
         parts += [figures.clean(value.runner_up), ""]
     parts.append(Text(f"The month's bill of {_name(winner)}", style="bold"))
-    parts.append(bill(winner, notes=view.details))
-    parts.append(f"  {digest.totals(total)}")
+    parts.append(bill(winner, notes=view.details, currency=value.currency))
+    parts.append(f"  {digest.totals(total, figures.symbol(value.currency))}")
     parts += [f"  {figures.clean(note)}" for note in winner.notes]
     return parts
 
@@ -104,6 +112,7 @@ def _explanations(value: Estimate, view: View) -> Iterable[tuple[str, Sequence[s
     if s.no_price:
         yield "No price", [f"{figures.count(s.no_price, 'offer')}, listed without one: not ranked, not counted as free"]
     yield "Prices", digest.prices(value)
+    yield "Discounts", digest.discounts(value)
     if view.details:
         yield "Sources", [f"{figures.clean(c.provider)}: {figures.clean(c.source)}" for c in value.price_catalogs]
     yield "Not priced", ["; ".join(digest.shorten(value.not_priced, few, digest.MORE))] if value.not_priced else []
@@ -111,7 +120,7 @@ def _explanations(value: Estimate, view: View) -> Iterable[tuple[str, Sequence[s
 
 
 def _legend(value: Estimate, rows: Sequence[Row], shown: Sequence[Row]) -> str:
-    parts = ["$/1M: per million inferences", "serving: w workers of t threads"]
+    parts = [f"{figures.symbol(value.currency).strip()}/1M: per million inferences", "serving: w workers of t threads"]
     if any(row.label.endswith("=") for row in shown):
         parts.append("=: a tie, inside each other's band")
     if any(row.candidate.slo_holds == "at_risk" for row in shown):
@@ -130,7 +139,7 @@ def _name(candidate: Candidate) -> str:
     return f"{_times(candidate)}, {_where(candidate)}"
 
 
-def _wide(rows: Sequence[Row], *, band: bool) -> Table:
+def _wide(rows: Sequence[Row], money: str, *, band: bool) -> Table:
     """One line a row."""
     chosen = [row.candidate for row in rows]
     instances = [[_times(c), *_extras(row)] for row, c in zip(rows, chosen, strict=True)]
@@ -141,26 +150,27 @@ def _wide(rows: Sequence[Row], *, band: bool) -> Table:
         Column("instance × replicas", instances, style="bold"),
         Column("serving", [[f"{figures.workers(c.serving)} {figures.batch(c.serving)}"] for c in chosen]),
         Column("p99", [[_p99(c)] for c in chosen], justify="right"),
-        Column("$/1M (90 % band)", [[figures.banded(c.cost.per_million)] for c in chosen], style="bold"),
-        Column("$/month", [[_monthly(c)] for c in chosen], justify="right"),
+        Column(f"{money.strip()}/1M (90 % band)", [[figures.banded(c.cost.per_million, money)] for c in chosen], style="bold"),
+        Column(f"{money.strip()}/month", [[_monthly(c, money)] for c in chosen], justify="right"),
         Column("basis", [[figures.certainty(c) if band else c.provenance] for c in chosen]),
     ]
     return columns(parts)
 
 
-def _narrow(rows: Sequence[Row]) -> Iterable[Table]:
+def _narrow(rows: Sequence[Row], money: str) -> Iterable[Table]:
     """Two lines a row, giving up the monthly band, then the gaps, then how it is served."""
     chosen = [row.candidate for row in rows]
     instances = [[_times(c), _where(c), *_extras(row)] for row, c in zip(rows, chosen, strict=True)]
-    millions = [[figures.money(c.cost.per_million.likely), figures.span(c.cost.per_million)] for c in chosen]
-    months = [[_monthly(c), figures.span(c.cost.per_month)] for c in chosen]
+    millions = [[figures.money(c.cost.per_million.likely, money), figures.span(c.cost.per_million)] for c in chosen]
+    months = [[_monthly(c, money), figures.span(c.cost.per_month)] for c in chosen]
     rank = Column("#", [[row.label] for row in rows], justify="right", style="bold")
     what = Column("instance × replicas\ncloud, region", instances, wrap=True, style="bold")
     serving = Column("serving", [[figures.workers(c.serving), figures.batch(c.serving)] for c in chosen])
     p99 = Column("p99\nbasis", [[_p99(c), c.provenance] for c in chosen], justify="right")
-    million = Column("$/1M\n90 % band", millions, justify="right", style="bold")
-    month = Column("$/month", [cell[:1] for cell in months], justify="right")
-    yield columns([rank, what, serving, p99, million, Column("$/month\n90 % band", months, justify="right")])
+    unit = money.strip()
+    million = Column(f"{unit}/1M\n90 % band", millions, justify="right", style="bold")
+    month = Column(f"{unit}/month", [cell[:1] for cell in months], justify="right")
+    yield columns([rank, what, serving, p99, million, Column(f"{unit}/month\n90 % band", months, justify="right")])
     yield columns([rank, what, serving, p99, million, month])
     yield columns([rank, what, serving, p99, million, month], gap=1)
     yield columns([rank, what, p99, million, month], gap=1)
@@ -184,6 +194,6 @@ def _p99(candidate: Candidate) -> str:
     return f"{text} !" if candidate.slo_holds == "at_risk" else text
 
 
-def _monthly(candidate: Candidate) -> str:
-    text = figures.money(candidate.cost.per_month.likely)
+def _monthly(candidate: Candidate, money: str) -> str:
+    text = figures.money(candidate.cost.per_month.likely, money)
     return f"{text} +" if digest.bill(candidate).unpriced else text

@@ -28,22 +28,23 @@ def verdict(value: Verdict, view: View) -> str:
     asked = figures.question(estimate.model.name, estimate.traffic, estimate.slo)
     parts: list[RenderableType | str] = [Text(f"{WORDS[value.outcome]}  {asked}", style=COLORS[value.outcome])]
     if value.checks:
-        parts += ["", checks(value.checks)]
+        parts += ["", checks(value.checks, estimate.currency)]
     row = digest.judged(value)
     if row is not None:
-        parts += ["", Text("Judged:"), ranking([row], view)]
+        parts += ["", Text("Judged:"), ranking([row], view, estimate.currency)]
     elif not estimate.candidates:
         parts += ["", digest.headline(estimate)]
     return to_text([*parts, "", facts(_facts(value, view))], view)
 
 
-def checks(all_checks: Sequence[Check]) -> RenderableType:
+def checks(all_checks: Sequence[Check], currency: str = "USD") -> RenderableType:
     """One row a check."""
+    symbol = figures.symbol(currency)
     return columns(
         [
             Column("check", [[figures.clean(c.name)] for c in all_checks]),
             Column("limit", [[figures.clean(c.limit)] for c in all_checks], justify="right"),
-            Column("estimate", [[digest.actual(c)] for c in all_checks], justify="right"),
+            Column("estimate", [[digest.actual(c, symbol)] for c in all_checks], justify="right"),
             Column("outcome", [[c.outcome] for c in all_checks], style="bold"),
             Column("why", [[figures.clean(c.reason)] for c in all_checks], wrap=True),
         ]
@@ -52,6 +53,7 @@ def checks(all_checks: Sequence[Check]) -> RenderableType:
 
 def _facts(value: Verdict, view: View) -> Iterable[tuple[str, Sequence[str]]]:
     yield "Prices", digest.prices(value.estimate)
+    yield "Discounts", digest.discounts(value.estimate)
     yield "Regions", [digest.regions(value.estimate)]
     warnings = list(dict.fromkeys((*value.warnings, *value.estimate.warnings)))
     yield "Warnings", digest.shorten(warnings, len(warnings) if view.details else digest.FEW, digest.MORE)

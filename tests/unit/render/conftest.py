@@ -22,7 +22,7 @@ from infercost.domain.estimate import (
 )
 from infercost.domain.model import ModelFacts, OperatorFacts, TensorFacts
 from infercost.domain.prediction import Serving
-from infercost.domain.price import PriceCatalog
+from infercost.domain.price import ExchangeRate, PriceCatalog
 from infercost.domain.profile import LatencyStats, Machine, OperatorTime, Point, Profile, RawLatencies, Runtime
 from infercost.domain.traffic import Slo, Traffic
 from infercost.domain.verdict import Budget, Check, Verdict
@@ -253,6 +253,25 @@ def hostile() -> Estimate:
     return replace(base, model=model, warnings=("a|b\nc\x1b]0;x\x07",))
 
 
+def discounted() -> Estimate:
+    """In euros by the user's own rate, with an eighth off compute of one cloud."""
+    base = ties()
+    rate = ExchangeRate(currency="EUR", rate=Decimal("0.920"), as_of="2026-11-01")
+    catalogs = [replace(c, currency="EUR", exchange_rate=rate) for c in base.price_catalogs]
+    catalogs[0] = replace(catalogs[0], discounts=("12.5 % off compute (EDP)",))
+    first = base.candidates[0]
+    compute = [
+        replace(x, list_price=x.price / Decimal("0.875"), list_cost=x.monthly_cost / Decimal("0.875")) for x in first.lines[:2]
+    ]
+    listed = first.cost.per_month.likely + sum(x.list_cost - x.monthly_cost for x in compute)
+    cheapest = replace(
+        first, lines=(*compute, *first.lines[2:]), cost=replace(first.cost, list_per_month=listed.quantize(Decimal("0.000001")))
+    )
+    return replace(
+        base, currency="EUR", price_catalogs=tuple(catalogs), candidates=(cheapest, *base.candidates[1:]), runner_up=None
+    )
+
+
 def profile() -> Profile:
     rng = random.Random(7)
     points = []
@@ -316,7 +335,7 @@ def verdict(outcome: str) -> Verdict:
     )  # fmt: skip
 
 
-ESTIMATES = {f.__name__: f for f in (ties, gpus, serverless, unpriced, infeasible, everywhere, hostile)}
+ESTIMATES = {f.__name__: f for f in (ties, gpus, serverless, unpriced, infeasible, everywhere, hostile, discounted)}
 VERDICTS = ("pass", "breach", "inconclusive")
 
 
