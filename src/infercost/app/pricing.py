@@ -14,7 +14,7 @@ from infercost.app.selection import choose_providers, choose_regions, restrict
 from infercost.domain.errors import UsageError
 from infercost.domain.plan import Misfit
 from infercost.domain.profile import Profile
-from infercost.domain.traffic import Slo, Traffic
+from infercost.domain.traffic import LOG_BYTES, Slo, Traffic
 from infercost.domain.verdict import Budget, Verdict
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from infercost.domain.estimate import Estimate
     from infercost.domain.hardware import Hardware
     from infercost.domain.plan import Placement
+    from infercost.domain.prediction import Prediction
     from infercost.domain.price import Catalog, ExchangeRate
     from infercost.domain.provider import Provider
     from infercost.store.hardware import HardwareTable
@@ -48,12 +49,16 @@ class Question:
     payload_out_bytes: int | None
     log_bytes: int
     clients: Clients
+    overhead_ms: float | None
+    min_replicas: int
     today: date
     warnings: tuple[str, ...] = ()
     """What is to be said of the prices that were chosen."""
 
     def traffic(self, profile: Profile) -> Traffic:
         """The traffic, its payload sizes taken from the profile where the user gave none."""
+        from infercost.engine.overhead import assumed_overhead_ms
+
         sizes = (self.payload_in_bytes, self.payload_out_bytes)
         request, response = (
             measured if given is None else given
@@ -65,6 +70,7 @@ class Question:
             payload_out_bytes=response,
             log_bytes=self.log_bytes,
             clients=self.clients,
+            overhead_ms=assumed_overhead_ms(request + response) if self.overhead_ms is None else self.overhead_ms,
         )
 
 
@@ -77,8 +83,10 @@ def ask(
     instances: Sequence[str] | None = None,
     payload_in_bytes: int | None = None,
     payload_out_bytes: int | None = None,
-    log_bytes: int = 256,
+    log_bytes: int = LOG_BYTES,
     clients: Clients = "internet",
+    overhead_ms: float | None = None,
+    min_replicas: int = 1,
     today: date | None = None,
     catalogs: Sequence[Catalog] | None = None,
     prices: str | None = None,
@@ -89,7 +97,15 @@ def ask(
     """Check a question before anything slow begins; arguments as in :func:`estimate`."""
     from infercost.registry import all_providers
 
-    Traffic(rps=rps, payload_in_bytes=payload_in_bytes or 0, payload_out_bytes=payload_out_bytes or 0, log_bytes=log_bytes)
+    Traffic(
+        rps=rps,
+        payload_in_bytes=payload_in_bytes or 0,
+        payload_out_bytes=payload_out_bytes or 0,
+        log_bytes=log_bytes,
+        overhead_ms=overhead_ms or 0.0,
+    )
+    if min_replicas < 1:
+        raise UsageError(f"the fewest replicas must be at least 1, got {min_replicas}; try --min-replicas 1")
     promises = slo if isinstance(slo, Slo) else Slo.parse(slo if isinstance(slo, str) else list(slo))
     chosen = choose_providers(all_providers(), providers)
     day = today or datetime.now(UTC).date()
@@ -108,6 +124,8 @@ def ask(
         payload_out_bytes=payload_out_bytes,
         log_bytes=log_bytes,
         clients=clients,
+        overhead_ms=overhead_ms,
+        min_replicas=min_replicas,
         today=day,
         warnings=warnings,
     )
@@ -144,8 +162,10 @@ def estimate(
     instances: Sequence[str] | None = None,
     payload_in_bytes: int | None = None,
     payload_out_bytes: int | None = None,
-    log_bytes: int = 256,
+    log_bytes: int = LOG_BYTES,
     clients: Clients = "internet",
+    overhead_ms: float | None = None,
+    min_replicas: int = 1,
     today: date | None = None,
     catalogs: Sequence[Catalog] | None = None,
     prices: str | None = None,
@@ -167,6 +187,9 @@ def estimate(
         payload_out_bytes: response size; None takes the model's output tensors.
         log_bytes: log volume a request.
         clients: ``internet`` pays egress on responses, ``in-region`` does not.
+        overhead_ms: CPU time that a request costs the serving stack beside the model; None takes
+            :func:`~infercost.engine.overhead.assumed_overhead_ms` of the payloads.
+        min_replicas: fewest replicas of an always-on endpoint, for example 2 for availability.
         today: the day that the ages of prices are counted to; None means today (UTC).
         catalogs: price catalogs to use instead of the price book; then discounts apply only where they are given.
         prices: an ISO date (the newest prices of that day or before) or ``latest``. None takes what
@@ -191,6 +214,8 @@ def estimate(
         payload_out_bytes=payload_out_bytes,
         log_bytes=log_bytes,
         clients=clients,
+        overhead_ms=overhead_ms,
+        min_replicas=min_replicas,
         today=today,
         catalogs=catalogs,
         prices=prices,
@@ -290,6 +315,7 @@ def _load_catalogs(
 
 def _place(question: Question, traffic: Traffic, profile: Profile) -> list[Placement | Misfit]:
     """The cheapest placement on every hardware that the offers in question name."""
+    from infercost.engine.overhead import add_overhead
     from infercost.engine.plan import plan
     from infercost.engine.predict import predict_all
     from infercost.engine.serverless import plan_serverless, serverless_hardware
@@ -297,10 +323,17 @@ def _place(question: Question, traffic: Traffic, profile: Profile) -> list[Place
 
     table = load_hardware()
     source = describe_machine(profile.machine, table)
+
+    def predict(targets: Sequence[Hardware]) -> list[Prediction]:
+        return add_overhead(predict_all(profile, source, targets), {(t.provider, t.instance_type): t for t in targets}, traffic)
+
     targets, placements = _targets(question, table)
-    hosting = {name: provider.hosting for name, provider in question.providers.items()}
+    hosting = {
+        name: replace(provider.hosting, min_replicas=max(question.min_replicas, provider.hosting.min_replicas))
+        for name, provider in question.providers.items()
+    }
     placements += plan(
-        predict_all(profile, source, targets),
+        predict(targets),
         {(t.provider, t.instance_type): t for t in targets},
         traffic,
         question.slo,
@@ -318,9 +351,7 @@ def _place(question: Question, traffic: Traffic, profile: Profile) -> list[Place
         )
         if provider.serverless is not None and sizes:
             hardware = serverless_hardware(provider.name, sizes, provider.serverless, table.families)
-            placements += plan_serverless(
-                predict_all(profile, source, hardware), hardware, profile, traffic, question.slo, provider.serverless
-            )
+            placements += plan_serverless(predict(hardware), hardware, profile, traffic, question.slo, provider.serverless)
     return placements
 
 

@@ -76,6 +76,11 @@ Fx = Annotated[
         "--fx", help="Your exchange rate from USD with its day, for example EUR=0.92@2026-11-01.", envvar="INFERCOST_FX"
     ),
 ]
+Overhead = Annotated[
+    str | None,
+    typer.Option("--overhead", help="CPU time of the serving stack a request. [default: 0.2ms and 1 ns a payload byte]"),
+]
+MinReplicas = Annotated[int, typer.Option("--min-replicas", help="Fewest replicas, for example 2 for availability.", min=1)]
 Dims = Annotated[
     list[str] | None, typer.Option("--dim", help="Size of a symbolic dimension, for example seq=128. Repeat for several.")
 ]

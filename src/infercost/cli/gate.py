@@ -28,6 +28,8 @@ def gate(
     payload_out: options.PayloadOut = None,
     log_size: options.LogSize = "256B",
     clients: options.Clients = "internet",
+    overhead: options.Overhead = None,
+    min_replicas: options.MinReplicas = 1,
     prices: options.Prices = None,
     offline: options.Offline = False,  # noqa: ARG001 - nothing here uses a network; scripts may say so everywhere
     discounts: options.Discounts = None,
@@ -65,6 +67,8 @@ def gate(
         payload_out=payload_out,
         log_size=log_size,
         clients=clients,
+        overhead=overhead,
+        min_replicas=min_replicas,
         prices=prices,
         discounts=discounts,
         currency=currency,

@@ -36,7 +36,7 @@ class CostLine:
     basis: Literal["used", "idle"]
     """``used``: what the traffic consumed. ``idle``: billed without being used."""
     source: str | None
-    provenance: Literal["measured", "calibrated", "modelled", "listed", "assumed"] = "listed"
+    provenance: Literal["measured", "calibrated", "modelled", "listed", "given", "assumed"] = "listed"
     """Where the *quantity* comes from."""
     note: str | None = None
     """How the quantity was reached, or why there is no price."""

@@ -11,6 +11,9 @@ from infercost.domain.errors import UsageError
 
 MAX_RPS = 10_000_000.0
 
+LOG_BYTES = 256
+"""Log volume of a request unless the user says otherwise: one access-log line. An assumption."""
+
 _UNIT_MS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "": 1.0}
 _SLO = re.compile(r"(?P<p>p\d{2}(?:\.\d+)?|mean)\s*(?:=|<=|<)\s*(?P<value>[0-9.]+(?:e[+-]?\d+)?)\s*(?P<unit>us|ms|s|)", re.I)
 
@@ -23,10 +26,13 @@ class Traffic:
     """Mean requests a second."""
     payload_in_bytes: int
     payload_out_bytes: int
-    log_bytes: int = 256
+    log_bytes: int = LOG_BYTES
     """Log volume a request; an assumption unless the user gives it."""
     clients: Literal["internet", "in-region"] = "internet"
     """Where callers are: responses to ``internet`` pay egress, ``in-region`` ones do not."""
+    overhead_ms: float = 0.2
+    """CPU milliseconds a request costs the serving stack beside the model: HTTP, checking and copying
+    tensors. An assumption unless the user gives it; see ``infercost.engine.overhead``."""
     arrivals: Literal["poisson"] = "poisson"
 
     def __post_init__(self) -> None:
@@ -36,6 +42,8 @@ class Traffic:
             raise UsageError(
                 f"{self.rps:g} requests per second is beyond what is modelled ({MAX_RPS:g}); split the traffic over endpoints"
             )
+        if not math.isfinite(self.overhead_ms) or self.overhead_ms < 0:
+            raise UsageError(f"the serving overhead must not be negative, got {self.overhead_ms:g} ms; try --overhead 0.2ms")
         for name in ("payload_in_bytes", "payload_out_bytes", "log_bytes"):
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} must not be negative, got {getattr(self, name)}")

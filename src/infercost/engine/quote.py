@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from infercost.domain.estimate import CostLine
+from infercost.domain.traffic import LOG_BYTES
 from infercost.domain.units import GB, GIB, HOURS_PER_MONTH, SECONDS_PER_MONTH
 from infercost.engine.money import significant, to_micros, unit_cost
 from infercost.engine.wording import money
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bill", "Quote", "Quoter", "monthly_requests", "tiered_cost"]
 
-_Origin = Literal["measured", "listed", "assumed"]
+_Origin = Literal["measured", "listed", "given", "assumed"]
 
 
 def monthly_requests(traffic: Traffic) -> Decimal:
@@ -182,14 +183,14 @@ class Quoter:
     def _bytes(self, charge: Charge) -> tuple[Decimal, _Origin]:
         traffic, profile = self.traffic, self.profile
         requests = monthly_requests(traffic)
-        request_origin: _Origin = "measured" if traffic.payload_in_bytes == profile.payload_in_bytes else "assumed"
-        response_origin: _Origin = "measured" if traffic.payload_out_bytes == profile.payload_out_bytes else "assumed"
+        request_origin: _Origin = "measured" if traffic.payload_in_bytes == profile.payload_in_bytes else "given"
+        response_origin: _Origin = "measured" if traffic.payload_out_bytes == profile.payload_out_bytes else "given"
         leaving = traffic.payload_out_bytes if traffic.clients == "internet" else 0
         found: Mapping[str, tuple[Decimal, _Origin]] = {
             "request_gb": (requests * traffic.payload_in_bytes, request_origin),
             "response_gb": (requests * traffic.payload_out_bytes, response_origin),
             "egress_gb": (requests * leaving, response_origin),
-            "log_gb": (requests * traffic.log_bytes, "assumed"),
+            "log_gb": (requests * traffic.log_bytes, "assumed" if traffic.log_bytes == LOG_BYTES else "given"),
             "artifact_gb": (Decimal(profile.model.file_bytes), "measured"),
         }
         return found.get(charge.driver, (Decimal(0), "assumed"))

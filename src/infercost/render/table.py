@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from infercost.domain.estimate import Candidate, Estimate
+    from infercost.domain.estimate import Candidate, CostLine, Estimate
     from infercost.render import View
     from infercost.render.digest import Row
 
@@ -45,7 +45,7 @@ def bill(candidate: Candidate, *, notes: bool, currency: str = "USD") -> Table:
     names = digest.line_names(candidate)
     parts = [
         Column("  line", [[f"  {name}"] for name in names]),
-        Column("quantity", [[figures.quantity(x.quantity)] for x in lines], justify="right"),
+        Column("quantity", [[_quantity(x)] for x in lines], justify="right"),
         Column("price", [[figures.price(x.price, money)] for x in lines], justify="right"),
         Column("per", [[figures.clean(x.unit)] for x in lines]),
         Column(f"{money.strip()}/month", [[figures.money(x.monthly_cost, money)] for x in lines], justify="right"),
@@ -73,8 +73,15 @@ def _ranked(value: Estimate, view: View) -> list[RenderableType | str]:
     parts.append(Text(f"The month's bill of {_name(winner)}", style="bold"))
     parts.append(bill(winner, notes=view.details, currency=value.currency))
     parts.append(f"  {digest.totals(total, figures.symbol(value.currency))}")
-    parts += [f"  {figures.clean(note)}" for note in winner.notes]
+    if any(line.provenance == "assumed" for line in winner.lines):
+        parts.append("  ~: an assumed quantity; --details says which and why.")
+    if winner.notes:
+        parts += ["", facts([("Basis", [figures.clean(note) for note in winner.notes])])]
     return parts
+
+
+def _quantity(line: CostLine) -> str:
+    return f"{'~' if line.provenance == 'assumed' else ''}{figures.quantity(line.quantity)}"
 
 
 def _missed(value: Estimate, view: View) -> list[RenderableType | str]:
@@ -125,6 +132,8 @@ def _legend(value: Estimate, rows: Sequence[Row], shown: Sequence[Row]) -> str:
         parts.append("=: a tie, inside each other's band")
     if any(row.candidate.slo_holds == "at_risk" for row in shown):
         parts.append("!: may miss the SLO at the slow end of its band")
+    if any(not figures.span(row.candidate.cost.per_month) for row in shown):
+        parts.append("no band: the same replicas at both ends")
     if any(digest.bill(row.candidate).unpriced for row in shown):
         parts.append("+: lines without a price are not in it")
     text = "; ".join(parts) + "."
