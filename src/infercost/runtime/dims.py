@@ -23,6 +23,9 @@ _AUDIO = re.compile(r"sample|audio|wav|pcm|signal|speech", re.I)
 _TIME = re.compile(r"mel|frame|spectro|feats", re.I)
 _SEQUENCE = re.compile(r"seq|len|token|time|step|word|context|position|^[tls]$", re.I)
 _SPATIAL = re.compile(r"height|width|spatial|image|^[hw]$|^d[hw]$|resolution|size_[xy]", re.I)
+STATE_NAME = re.compile(r"state|hidden|cell|memory|past|cache|^[hc]_?(0|n|in|t|prev)?$|^(init|prev)", re.I)
+"""Inputs that carry what a model remembers."""
+
 _WIDTH = re.compile(r"width|^d?w$|size_x", re.I)
 _NOT_BATCH = re.compile(r"node|edge|vertex|vertices|atom|box|class|channel|feat|query|queries|vocab|hidden|embed", re.I)
 
@@ -105,15 +108,16 @@ def find_batch(inputs: Sequence[Declared], fixed: Mapping[str, int]) -> dict[str
     """The batch axis of each input that has one. A dimension that the user fixed is no batch.
 
     A symbol named like a batch counts wherever it stands; else the first input's leading
-    dimension does, unless its name says that it is something else.
+    dimension does, unless its name says that it is something else. Recurrent models that state
+    no names are known by their states, ``[layers, batch, hidden]``.
     """
     named = {size for d in inputs for size in d.shape if isinstance(size, str) and size not in fixed and _BATCH.search(size)}
     if named:
         return {d.name: axis for d in inputs for axis in reversed(range(len(d.shape))) if d.shape[axis] in named}
     first = next((d for d in inputs if _may_be_batch(d, fixed)), None)
-    if first is None:
+    if first is None and not any(STATE_NAME.search(d.name) and _unnamed_batch_axis(d, fixed) == 1 for d in inputs):
         return {}
-    symbol = first.shape[0]
+    symbol = first.shape[0] if first is not None else None
     if symbol is not None:
         return {d.name: d.shape.index(symbol) for d in inputs if symbol in d.shape}
     return {d.name: axis for d in inputs if (axis := _unnamed_batch_axis(d, fixed)) is not None}
@@ -128,7 +132,7 @@ def _may_be_batch(declared: Declared, fixed: Mapping[str, int]) -> bool:
 
 
 def _unnamed_batch_axis(declared: Declared, fixed: Mapping[str, int]) -> int | None:
-    """The leading axis; recurrent states are ``[layers, batch, hidden]``, so there the second."""
+    """The leading axis, or the second where the leading one is fixed."""
     axis = 0 if declared.shape[:1] == (None,) else 1
     unnamed = len(declared.shape) > axis and declared.shape[axis] is None
     return axis if unnamed and dimension_key(declared, axis) not in fixed else None

@@ -92,7 +92,7 @@ def _parse(path: Path, data: bytes) -> Any:
         proto.ParseFromString(data)
     except (DecodeError, RuntimeError):
         # Every exporter writes the IR version first: field 1, a small varint.
-        began_well = data[:1] == b"\x08" and 0 < data[1] < 64
+        began_well = data[:1] == b"\x08" and data[1:2] < b"\x40"
         state = "is truncated or damaged; download or export it again" if began_well else "is not an ONNX file"
         raise ModelError(f"{path.name} {state}{'' if began_well else '; give a model exported to ONNX'}") from None
     if not proto.graph.output or not (proto.ir_version or proto.opset_import):
@@ -229,7 +229,7 @@ def read_graph(proto: Any) -> Graph:
         proto = inliner.inline_local_functions(proto)
     graph = Graph(proto, renamed=inlined)
     _walk(graph, proto.graph, {})
-    counts = Counter(node.name for node in graph.nodes if not node.constant)
+    counts = Counter(node.name for node in graph.nodes if node.op_type != "Constant")
     if any(not name or count > 1 for name, count in counts.items()):
         _rename(graph)
     return graph

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from infercost.runtime.dims import dimension_key
+from infercost.runtime.dims import STATE_NAME, dimension_key
 from infercost.runtime.trees import TREE_OPERATORS, feature_count, split_range
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ _MASK = re.compile(r"mask|attention", re.I)
 _SEGMENT = re.compile(r"token_?type|segment", re.I)
 _POSITION = re.compile(r"position|pos_?ids", re.I)
 _LENGTH = re.compile(r"len(gth)?s?$|sizes?$|num_", re.I)
-_STATE = re.compile(r"state|hidden|cell|memory|past|cache|^[hc]_?(0|n|in|t|prev)?$|^(init|prev)", re.I)
 _BYTES = re.compile(r"byte", re.I)
 
 
@@ -63,7 +62,7 @@ def _constant(declared: Declared, *, integral: bool) -> int | None:
         return 0 if "cache" in name.lower() else 1
     if _RATE.search(name):
         return 16000
-    if _SEGMENT.search(name) or (_STATE.search(name) and not integral):
+    if _SEGMENT.search(name) or (STATE_NAME.search(name) and not integral):
         return 0
     return 1 if _MASK.search(name) else None
 

@@ -105,12 +105,14 @@ def read_npz(path: str | Path, names: Sequence[str] = ()) -> Arrays:
 
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
     except FileNotFoundError:
         raise InputsError(f"no such inputs file: {path}; save one with numpy.savez(path, {_savez(names)})") from None
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        reason = "holds pickled objects" if "pickle" in str(error).lower() else "is not a readable .npz file"
+        # numpy calls any file that it does not know a pickle.
+        pickled = "pickle" in str(error).lower() and zipfile.is_zipfile(path)
+        reason = "holds pickled objects" if pickled else "is not a readable .npz file"
         raise InputsError(f"{path.name} {reason}; save it with numpy.savez(path, {_savez(names)})") from None
 
 

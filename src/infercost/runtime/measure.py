@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from infercost._version import __version__
 from infercost.domain.errors import ModelError
 from infercost.domain.profile import LatencyStats, OperatorTime, Point, Profile, RawLatencies, Runtime
@@ -90,8 +92,8 @@ class _Run:
     on_progress: Callable[[Progress], None] | None
     levels: list[Level] = field(default_factory=lambda: ["all", "basic", "none"])
     warnings: list[str] = field(default_factory=list)
-    item_s: float = 0.0
-    """Shortest time an item took so far, at one thread."""
+    item_s: dict[int, float] = field(default_factory=dict)
+    """Shortest time that an item took so far, by threads."""
     start_s: float = _START_S
     on_cpu: list[float] = field(default_factory=list)
     """CPU time / wall time of the single-threaded points."""
@@ -159,7 +161,7 @@ class _Run:
         """Why a point is not measured; batch 1 always is."""
         if batch == 1:
             return None
-        predicted = self.item_s * batch
+        predicted = batch * self.item_s.get(threads, max(self.item_s.values(), default=0.0))
         if predicted * _RUNS_WANTED > budget:
             return (
                 f"{_name(batch, threads)} is not measured: about {predicted:.2g} s a run, "
@@ -172,25 +174,37 @@ class _Run:
 
     def _point(self, batch: int, threads: int, device: Device, budget: float, folder: Path) -> Point | None:
         names, arrays = self._feeds(batch, folder)
-        begin = time.perf_counter()
-        reply = ask_point(
-            PointRequest(
-                model=ModelSource(str(self.path)),
-                names=names,
-                arrays=arrays,
-                levels=self.levels,
-                threads=threads,
-                device=device,
-                budget_s=budget,
-            ),
-            folder,
+        request = PointRequest(
+            model=ModelSource(str(self.path)),
+            names=names,
+            arrays=arrays,
+            level=self.levels[0],
+            threads=threads,
+            device=device,
+            budget_s=budget,
         )
+        begin = time.perf_counter()
+        reply = ask_point(request, folder)
+        if isinstance(reply, Failure) and not self.item_s:
+            reply = self._lower_level(request, reply, folder)
         if isinstance(reply, Failure):
             self._give_up(reply, batch)
             return None
         self.start_s = max(0.05, time.perf_counter() - begin - reply.wall_s)
         self._learn(reply, batch, threads, device)
         return _point_of(reply, batch, threads, precision_of(self.facts), device)
+
+    def _lower_level(self, request: PointRequest, failure: Failure, folder: Path) -> PointReply | Failure:
+        """Try lower graph optimization: some valid graphs fail when ONNX Runtime optimizes them fully."""
+        for level in self.levels[1:] if failure.stage in ("load", "run", "crash") else []:
+            reply = ask_point(msgspec.structs.replace(request, level=level), folder)
+            if not isinstance(reply, Failure):
+                self.levels = self.levels[self.levels.index(level) :]
+                self.warnings.append(
+                    f"ran at {level.upper()} graph optimization; full optimization fails: {brief(failure.message)}"
+                )
+                return reply
+        return failure
 
     def _give_up(self, failure: Failure, batch: int) -> None:
         """End the measurement, unless only a larger batch is at fault."""
@@ -201,14 +215,9 @@ class _Run:
 
     def _learn(self, reply: PointReply, batch: int, threads: int, device: Device) -> None:
         typical = sorted(reply.latencies_ns)[(len(reply.latencies_ns) - 1) // 2] / 1e9
-        self.item_s = min(self.item_s or typical / batch, typical / batch)
+        self.item_s[threads] = min(self.item_s.get(threads, typical), typical / batch)
         if batch == 1:
             self.payload = (self.payload[0], reply.output_bytes)
-        if reply.level != self.levels[0]:
-            self.levels = self.levels[self.levels.index(reply.level) :]
-            self.warnings.append(
-                f"ran at {reply.level.upper()} graph optimization; full optimization fails: {brief(reply.level_reason or '')}"
-            )
         if threads == 1 and device == "cpu":
             self.on_cpu.append(reply.cpu_s / reply.wall_s if reply.wall_s > 0 else 1.0)
 
@@ -216,10 +225,10 @@ class _Run:
         """Say what makes the figures doubtful."""
         if (warning := stolen_warning(self.on_cpu)) is not None:
             self.warnings.append(warning)
-        loose = [_name(p.batch, p.threads) for p in points if not p.stable]
+        least = min_samples(50)
+        loose = [_name(p.batch, p.threads) for p in points if not p.stable and p.latency_ms.count >= least]
         if loose:
             self.warnings.append(f"not settled within the time: {', '.join(loose)}; raise --budget, or quiet the machine")
-        least = min_samples(50)
         few = [f"{_name(p.batch, p.threads)} ({p.latency_ms.count} runs)" for p in points if p.latency_ms.count < least]
         if few:
             self.warnings.append(f"too few runs for a median ({least} are needed): {', '.join(few)}; raise --budget")

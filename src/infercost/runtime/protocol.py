@@ -49,8 +49,7 @@ class Point(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     model: ModelSource
     names: list[str]
     arrays: str
-    levels: list[Level]
-    """Graph optimization levels to try, best first."""
+    level: Level
     threads: int
     device: Device
     budget_s: float
@@ -99,9 +98,6 @@ class PointReply(msgspec.Struct, frozen=True, tag=True):
 
     latencies_ns: list[int]
     settled: bool
-    level: Level
-    level_reason: str | None
-    """What failed at a better level."""
     load_s: float
     first_inference_s: float
     wall_s: float

@@ -84,7 +84,10 @@ def plain_runner(session: Any, feeds: Mapping[str, Any]) -> Callable[[], Any]:
 
 
 def bind(session: Any, feeds: Mapping[str, Any], device: Device) -> Any | None:
-    """Inputs placed on the device and outputs left to it; None when a type cannot be bound (strings)."""
+    """Inputs placed on the device and outputs left to it; None when a type cannot be bound (strings).
+
+    The first run allocates the outputs, later ones write into the same memory.
+    """
     binding = session.io_binding()
     try:
         for name, array in feeds.items():
@@ -94,13 +97,6 @@ def bind(session: Any, feeds: Mapping[str, Any], device: Device) -> Any | None:
     except (RuntimeError, ValueError, TypeError):
         return None
     return binding
-
-
-def fix_outputs(session: Any, binding: Any) -> None:
-    """Write later outputs into the memory of the first ones, so that no run allocates."""
-    for output, value in zip(session.get_outputs(), binding.get_outputs(), strict=True):
-        if value.is_tensor():
-            binding.bind_ortvalue_output(output.name, value)
 
 
 def bound_runner(session: Any, binding: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:

@@ -13,8 +13,8 @@ import msgspec
 
 from infercost.runtime import memory, session
 from infercost.runtime.accelerator import device_memory_used
-from infercost.runtime.jobs import Feeds, UnrunnableError, as_unrunnable, guarded, load_feeds
-from infercost.runtime.protocol import Level, Operators, OperatorsReply, Point, PointReply
+from infercost.runtime.jobs import Feeds, as_unrunnable, guarded, load_feeds
+from infercost.runtime.protocol import Operators, OperatorsReply, Point, PointReply
 from infercost.runtime.sampling import MAX_SAMPLES, settled, target_samples
 from infercost.runtime.trace import read_trace
 
@@ -36,7 +36,7 @@ def measure_point(request: Point) -> PointReply:
     memory.reset_peak()
     before = memory.resident_bytes()
     device_before = device_memory_used() if request.device == "cuda" else None
-    opened, level, reason = _open_best(request, feeds)
+    opened = _open(request, feeds)
     loop = _loop(opened, request.budget_s)
     grown = max(memory.peak_bytes(), memory.resident_bytes()) - before
     if device_before is not None:
@@ -44,8 +44,6 @@ def measure_point(request: Point) -> PointReply:
     return PointReply(
         latencies_ns=loop.latencies,
         settled=loop.settled,
-        level=level,
-        level_reason=reason,
         load_s=opened.load_s,
         first_inference_s=opened.first_s,
         wall_s=loop.wall_s,
@@ -65,37 +63,37 @@ class _Opened(msgspec.Struct, frozen=True):
     bound: bool
 
 
-def _open_best(request: Point, feeds: Feeds) -> tuple[_Opened, Level, str | None]:
-    """Open and run once at the best optimization level that works; also why better ones did not."""
-    first: UnrunnableError | None = None
-    for level in request.levels:
-        try:
-            return _open(request, feeds, level), level, first.failure.message if first else None
-        except MemoryError:
-            raise
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base
-            first = first or as_unrunnable(error)
-            if first.failure.stage == "device":
-                break
-    raise first or UnrunnableError("load", "no graph optimization level was asked for")
-
-
-def _open(request: Point, feeds: Feeds, level: Level) -> _Opened:
+def _open(request: Point, feeds: Feeds) -> _Opened:
     begin = time.perf_counter()
-    opened = session.open_session(request.model, level=level, threads=request.threads, device=request.device)
+    try:
+        opened = session.open_session(request.model, level=request.level, threads=request.threads, device=request.device)
+    except Exception as error:
+        raise as_unrunnable(error) from error
     load_s = time.perf_counter() - begin
     binding = session.bind(opened, feeds, request.device)
-    run, arguments = (session.plain_runner(opened, feeds), ()) if binding is None else session.bound_runner(opened, binding)
-    begin = time.perf_counter()
-    guarded("run", run, *arguments)
-    first_s = time.perf_counter() - begin
-    if binding is None:
-        output_bytes = sum(nbytes for *_, nbytes in session.describe_outputs(opened, guarded("run", run)))
-    else:
-        output_bytes = session.bound_output_bytes(binding)
-        session.fix_outputs(opened, binding)
+    if binding is not None:
+        run, arguments = session.bound_runner(opened, binding)
+        begin = time.perf_counter()
         guarded("run", run, *arguments)
-    return _Opened(run, arguments, load_s, first_s, output_bytes, binding is not None)
+        first_s = time.perf_counter() - begin
+        output_bytes = session.bound_output_bytes(binding)
+        if _repeats(run, arguments):
+            return _Opened(run, arguments, load_s, first_s, output_bytes, bound=True)
+    plain = session.plain_runner(opened, feeds)
+    begin = time.perf_counter()
+    values = guarded("run", plain)
+    first_s = time.perf_counter() - begin if binding is None else first_s
+    output_bytes = sum(nbytes for *_, nbytes in session.describe_outputs(opened, values))
+    return _Opened(plain, (), load_s, first_s, output_bytes, bound=False)
+
+
+def _repeats(run: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
+    """Whether a bound run can be repeated: not where the file states another shape for an output than comes out."""
+    try:
+        run(*arguments)
+    except Exception:  # noqa: BLE001 - ONNX Runtime's errors have no common base
+        return False
+    return True
 
 
 class _Loop(msgspec.Struct, frozen=True):

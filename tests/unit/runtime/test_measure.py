@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from infercost.domain.errors import InputsError, ModelError
+from infercost.runtime import measure as module
+from infercost.runtime import workers
+from infercost.runtime.inspect import inspect
+from infercost.runtime.measure import MeasureSettings, Progress, measure
+from infercost.runtime.protocol import Failure, Operators, Point
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FAST = MeasureSettings(batches=(1, 4), threads=(1,), budget_s=1.0, device="cpu")
+ONCE = replace(FAST, batches=(1,), budget_s=0.5)
+
+pytestmark = pytest.mark.usefixtures("in_process")
+
+
+@pytest.fixture
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "busy_cpus", lambda: 0.0)
+
+
+def intercept(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[Any]:
+    """Let ``answer`` see each request first; what it returns, if anything, is the reply."""
+    original, seen = workers.ask, []
+
+    def ask(request: Any, folder: Path) -> Any:
+        seen.append(request)
+        reply = answer(request)
+        return original(request, folder) if reply is None else reply
+
+    monkeypatch.setattr(workers, "ask", ask)
+    return seen
+
+
+def test_a_profile_holds_every_point_and_its_raw_runs(nets: Any, saved: Any, idle: None) -> None:
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    profile = measure(path, facts, settings=FAST)
+    assert profile.model == facts
+    assert [(p.batch, p.threads, p.device, p.precision) for p in profile.points] == [
+        (1, 1, "cpu", "fp32"),
+        (4, 1, "cpu", "fp32"),
+    ]
+    for point in profile.points:
+        assert point.raw is not None
+        raw = point.raw.seconds()
+        assert len(raw) == point.latency_ms.count == point.raw.count
+        assert point.latency_ms.min == pytest.approx(min(raw) * 1e3, abs=1e-4)
+        assert point.throughput_per_s == pytest.approx(point.batch * 1e3 / point.latency_ms.mean)
+        assert point.cpu_utilization is not None
+        assert 0 < point.cpu_utilization <= 1
+        assert point.load_s is not None
+        assert point.first_inference_s is not None
+    assert profile.payload_in_bytes == 32
+    assert profile.payload_out_bytes == 16
+    assert profile.runtime.execution_provider == "CPUExecutionProvider"
+    assert profile.runtime.graph_optimization == "all"
+    assert sum(o.time_share for o in profile.operators) == pytest.approx(1)
+    assert sum(o.flops or 0 for o in profile.operators) == pytest.approx(facts.flops_per_item or 0, rel=0.3)
+
+
+def test_progress_is_told_before_each_step(nets: Any, saved: Any, idle: None) -> None:
+    path, told = saved(nets.mlp()), []
+    measure(path, inspect(path), settings=FAST, on_progress=told.append)
+    assert told == [
+        Progress("measuring", 0, 3, "batch 1 × 1 thread"),
+        Progress("measuring", 1, 3, "batch 4 × 1 thread"),
+        Progress("operators", 2, 3, "timing operators"),
+        Progress("done", 3, 3, ""),
+    ]
+
+
+def test_it_works_in_processes_of_its_own(nets: Any, saved: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    path = saved(nets.mlp())
+    profile = measure(path, inspect(path), settings=ONCE)
+    assert profile.points[0].memory_bytes
+    assert profile.operators
+
+
+def test_full_optimization_that_breaks_a_graph_is_given_up_for_less(nets: Any, saved: Any, idle: None) -> None:
+    path = saved(nets.unoptimizable())
+    profile = measure(path, inspect(path), settings=FAST)
+    assert profile.runtime.graph_optimization == "basic"
+    assert len(profile.points) == 2
+    assert any(
+        w.startswith("ran at BASIC graph optimization; full optimization fails: operator Slice") for w in profile.warnings
+    )
+    assert profile.operators
+
+
+def test_samples_are_measured_at_every_batch(nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(nets.mlp())
+    samples = {"x": np.arange(16, dtype=np.float32).reshape(2, 8)}
+    shapes = []
+
+    def look(request: Any) -> None:
+        with np.load(request.arrays) as stored:
+            shapes.append(stored["0"][:, 0].tolist())
+
+    facts = inspect(path, inputs=samples)
+    intercept(monkeypatch, look)
+    profile = measure(path, facts, inputs=samples, settings=FAST)
+    assert shapes == [[0], [0, 8, 0, 8], [0]]
+    assert profile.runtime.settings["inputs"] == "samples"
+
+
+def test_samples_that_do_not_fit_are_refused(nets: Any, saved: Any) -> None:
+    path = saved(nets.mlp())
+    with pytest.raises(InputsError, match="'x' is float64"):
+        measure(path, inspect(path), inputs={"x": np.ones((1, 8))}, settings=ONCE)
+
+
+def test_a_batch_too_slow_for_its_time_is_skipped_and_said(
+    nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RUNS_WANTED", 10**9)
+    path = saved(nets.mlp())
+    profile = measure(path, inspect(path), settings=FAST)
+    assert [p.batch for p in profile.points] == [1]
+    assert any("batch 4 × 1 thread is not measured: about" in w for w in profile.warnings)
+
+
+def test_a_batch_that_fails_is_left_out_and_said(nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = iter(range(10))
+
+    def fail_second(request: Any) -> Failure | None:
+        return Failure("crash", "it was killed") if isinstance(request, Point) and next(points) == 1 else None
+
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    intercept(monkeypatch, fail_second)
+    profile = measure(path, facts, settings=FAST)
+    assert [p.batch for p in profile.points] == [1]
+    assert any(
+        "batch 4 is not measured: ONNX Runtime crashed while running batch 4 of model.onnx: it was killed" in w
+        for w in profile.warnings
+    )
+
+
+def test_a_single_item_that_fails_ends_it_at_every_level(
+    nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    seen = intercept(monkeypatch, lambda request: Failure("run", f"broken at {request.level}"))
+    with pytest.raises(ModelError, match=r"cannot run model\.onnx: broken at all; inspect it with other --dim sizes"):
+        measure(path, facts, settings=ONCE)
+    assert [request.level for request in seen] == ["all", "basic", "none"]
+
+
+def test_operators_that_cannot_be_timed_cost_no_profile(
+    nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    intercept(monkeypatch, lambda request: Failure("crash", "gone") if isinstance(request, Operators) else None)
+    profile = measure(path, facts, settings=ONCE)
+    assert profile.points
+    assert profile.operators == ()
+    assert "operators could not be timed: gone" in profile.warnings
+
+
+def test_a_model_beyond_memory_is_refused_before_it_is_loaded(nets: Any, saved: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(nets.mlp())
+    facts = replace(inspect(path), file_bytes=1 << 50)
+    seen = intercept(monkeypatch, lambda request: None)
+    with pytest.raises(ModelError, match=r"model\.onnx needs about [\d.]+ GiB of memory and [\d.]+ GiB is free"):
+        measure(path, facts, settings=ONCE)
+    assert not seen
+
+
+def test_a_vanished_file_is_named(nets: Any, saved: Any) -> None:
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    path.unlink()
+    with pytest.raises(ModelError, match="no such model file"):
+        measure(path, facts, settings=ONCE)
+
+
+def test_doubtful_figures_are_said_to_be(nets: Any, saved: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import msgspec
+
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    original, asked = workers.ask, []
+
+    def disturbed(request: Any, folder: Path) -> Any:
+        asked.append(request)
+        reply = original(request, folder)
+        if isinstance(request, Operators):
+            return msgspec.structs.replace(reply, runs=3)
+        kept = reply.latencies_ns if len(asked) == 1 else reply.latencies_ns[:5]
+        return msgspec.structs.replace(reply, settled=False, cpu_s=0.5 * reply.wall_s, latencies_ns=kept)
+
+    monkeypatch.setattr(workers, "ask", disturbed)
+    monkeypatch.setattr(module, "busy_cpus", lambda: 1.5)
+    profile = measure(path, facts, settings=FAST)
+    text = " | ".join(profile.warnings)
+    assert "other processes were using 1.5 CPUs" in text
+    assert "had the CPU for only 50% of the time" in text
+    assert "not settled within the time: batch 1 × 1 thread;" in text
+    assert "too few runs for a median (11 are needed): batch 4 × 1 thread (5 runs)" in text
+    assert "operator shares rest on 3 runs only" in text
+    assert not any(p.stable for p in profile.points)
+    assert profile.points[1].latency_ms.p50 is None
+
+
+def test_an_interrupt_goes_through(nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(request: Any) -> None:
+        raise KeyboardInterrupt
+
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    intercept(monkeypatch, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        measure(path, facts, settings=ONCE)
