@@ -386,3 +386,9 @@ def test_progress_only_grows_and_ends_complete(tmp_path, policy, server):
 )
 def test_same_origin(other, same):
     assert same_origin("https://prices.azure.com/api", other) is same
+
+
+def test_a_full_disk_is_named(client, server, tmp_path):
+    (tmp_path / "downloads" / "list.json.part").mkdir()
+    with pytest.raises(ProviderError, match=r"cannot write .*list\.json\.part: Is a directory; free some space"):
+        read(client, server)

@@ -292,3 +292,29 @@ def test_progress_counts_documents(run):
     assert {step.document for step in steps} >= {"index", "us-east-1", "eu-west-1"}
     assert steps[-1].total is not None
     assert steps[-1].done <= steps[-1].total
+
+
+def test_a_mode_without_a_usable_price_is_a_finding(run, server):
+    document, sku = usage(server, "us-east-1", "USE1-AsyncInf:ml.m5.large")
+    document["terms"]["OnDemand"][sku] = {"t": on_demand(sku, "Hrs", [("0", "Inf", "0")])}
+    refreshed = run()
+    assert not any(extra.kind == "async" for extra in refreshed.extras)
+    assert ("us-east-1/ml.m5.large (async)", "the source states a price of 0") in {
+        (f.subject, f.reason) for f in refreshed.findings
+    }
+
+
+@pytest.mark.parametrize(
+    ("unit", "price", "reason"), [("Requests", "0.01", "states no rate by GB"), ("GB", "0.02", "states several rates")]
+)
+def test_a_rate_that_is_not_clear_keeps_the_shipped_one(run, server, unit, price, reason):
+    document, sku = usage(server, "us-east-1", "USE1-Data-Bytes-In")
+    document["terms"]["OnDemand"][sku] = {"t": on_demand(sku, unit, [("0", "Inf", price)])}
+    if unit == "GB":
+        twin = sku_of("twin")
+        document["products"][twin] = document["products"][sku]
+        document["terms"]["OnDemand"][twin] = {"t": on_demand(twin, unit, [("0", "Inf", "0.03")])}
+    refreshed = run()
+    (rate,) = [r for r in refreshed.catalog.rates if (r.item, r.region) == ("data_in_gb", "us-east-1")]
+    assert (str(rate.price), rate.as_of) == ("0.5", "2024-07")
+    assert any(f.subject == "us-east-1/data_in_gb" and reason in f.reason for f in refreshed.findings)

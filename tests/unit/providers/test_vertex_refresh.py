@@ -400,3 +400,16 @@ def test_words_that_are_not_known_are_never_read_past(word):
     description = f"{PREFIX} N1 {word} Core running in Iowa"
     told = read_description(description, "OnDemand")
     assert told is None or set(word.lower().split()) <= known
+
+
+def test_prices_in_another_currency_are_google_s_own(run, server):
+    for entry in server.skus:
+        for pricing in entry["pricingInfo"]:
+            for tier in pricing["pricingExpression"]["tieredRates"]:
+                tier["unitPrice"]["currencyCode"] = "EUR"
+    refreshed = run(currency="EUR")
+    assert refreshed.catalog.currency == "EUR"
+    assert same(refreshed, LISTED)
+    assert refreshed.catalog.rates == ()
+    assert any("no rate in EUR" in f.reason for f in refreshed.findings)
+    assert all("currencyCode=EUR" in path for path in server.paths())
