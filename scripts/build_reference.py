@@ -61,6 +61,14 @@ def row(parameter: Any) -> str:
     return f"| {name} | {cell(meaning)} | {cell(default_of(parameter))} | {variable} |"
 
 
+def sections(name: str, command: Any) -> list[str]:
+    """The command's section, or those of a group's commands below a heading of the group's own."""
+    if not hasattr(command, "commands"):
+        return [section(name, command)]
+    head = f"## infercost {name}\n\n{inspect.cleandoc(command.help or '')}\n"
+    return [head, *(part for sub, child in command.commands.items() for part in sections(f"{name} {sub}", child))]
+
+
 def section(name: str, command: Any) -> str:
     parameters = [p for p in command.params if not p.hidden]
     arguments = [p for p in parameters if p.param_type_name == "argument"]
@@ -74,8 +82,9 @@ def section(name: str, command: Any) -> str:
 def page() -> str:
     root = typer.main.get_command(app)
     head = HEAD.format(summary=inspect.cleandoc(root.help or ""), epilog=inspect.cleandoc(root.epilog or ""))
-    sections = [section(name, command) for name, command in root.commands.items()]  # type: ignore[attr-defined]
-    return "\n".join([head, *sections]).rstrip() + "\n"
+    commands: dict[str, Any] = getattr(root, "commands", {})
+    parts = [part for name, command in commands.items() for part in sections(name, command)]
+    return "\n".join([head, *parts]).rstrip() + "\n"
 
 
 def main() -> None:
