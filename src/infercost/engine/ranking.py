@@ -61,14 +61,14 @@ def _within(value: Decimal, band: Band) -> bool:
 
 
 def rank(contenders: Sequence[Contender]) -> list[Place]:
-    """Places in order of the monthly cost compared, then of provider, region, instance and mode.
+    """Places in order of the monthly cost compared, then of gaps, provider, region, instance and mode.
 
     A contender joins the current tie group when it is tied with the group's leader, its cheapest
     member; otherwise it leads the next group.
     """
     bands = [contender.compared for contender in contenders]
     keys = [
-        (band.likely, c.offer.provider, c.offer.region, c.offer.instance_type, c.offer.mode)
+        (band.likely, len(c.unpriced), c.offer.provider, c.offer.region, c.offer.instance_type, c.offer.mode)
         for band, c in zip(bands, contenders, strict=True)
     ]
     order = sorted(range(len(contenders)), key=keys.__getitem__)
