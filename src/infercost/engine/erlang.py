@@ -69,7 +69,7 @@ def service_shape(cv: Floats) -> tuple[Floats, Floats, Floats]:
     """
     over = cv > 1
     scale = np.where(over, (cv * cv + 1) / 2, cv)
-    return np.where(over, 0.0, 1 - cv), scale, np.where(over, 1 / scale, 1.0)
+    return np.where(over, 0.0, 1 - cv), scale, 1 / np.maximum(scale, 1.0)
 
 
 def look_up(rows: Floats, which: Ints, load: Floats) -> Floats:

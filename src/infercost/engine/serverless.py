@@ -282,14 +282,17 @@ def offered_within(servers: int, share: float) -> float:
 def cold_share(rps: float, service_s: float, keep_alive_s: float, most: int) -> float:
     """Share of Poisson requests that start cold.
 
-    Instances are filled in order: the n-th sees what the first n - 1 turn away (Erlang B), at rate
-    rps * B(n - 1), and is cold where nothing came for ``keep_alive_s``. For rare requests this is
-    exp(-rps * keep_alive_s).
+    Instances are filled in order: the n-th gets what the first n - 1 turn away (Erlang B), and is
+    cold where nothing came for ``keep_alive_s``. What is turned away comes in clusters, so gaps are
+    longer than its rate says: the rate is thinned by the mean cluster, (n - 1) / (n - 1 - offered)
+    and at most 2. For rare requests this is exp(-rps * keep_alive_s). Within -20 % and +60 % of
+    simulation (docs/explanation/queueing.md).
     """
     offered, share, cold = rps * service_s, 1.0, 0.0
     for n in range(1, most + 1):
         after = offered * share / (n + offered * share)
-        cold += (share - after) * math.exp(-rps * share * keep_alive_s)
+        thinned = 1.0 if n == 1 else max(1 - offered / (n - 1), 0.5)
+        cold += (share - after) * math.exp(-rps * share * thinned * keep_alive_s)
         share = after
         if share < 1e-9:
             break
