@@ -178,7 +178,7 @@ class _Desk:
     def ranked(self) -> tuple[Candidate, ...]:
         """Candidates in rank order."""
         million = self.requests / 1_000_000
-        return tuple(_candidate(self.priced[place.index], place, million) for place in rank(self.priced))
+        return tuple(_candidate(self.priced[place.at], place, million) for place in rank(self.priced))
 
 
 def _month(bill: ComputeBill, placement: Placement, quote: Quote) -> Band:

@@ -6,7 +6,7 @@ Why ties are led by the cheapest member of a group, and how a bill with gaps is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from infercost.domain.estimate import Band
 from infercost.engine.wording import amount, milliseconds, money
@@ -40,11 +40,10 @@ class Contender:
         return Band(self.month.low, self.month.likely + self.unknown, self.month.high) if self.unknown else self.month
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a contender came in."""
 
-    index: int
+    at: int
     """Its position in the sequence that was ranked."""
     rank: int
     tie_group: int
@@ -93,11 +92,12 @@ def _dominating_regions(contenders: Sequence[Contender], order: Sequence[int]) -
     for index in order:
         own = contenders[index]
         rivals = same.setdefault((own.offer.provider, own.offer.mode, own.offer.instance_type), [])
-        better = next((rival for rival in rivals if _dominates(rival, own)), None)
-        if better is None:
-            rivals.append(own)
+        for rival in rivals:
+            if _dominates(rival, own):
+                dominated[index] = rival.offer.region
+                break
         else:
-            dominated[index] = better.offer.region
+            rivals.append(own)
     return dominated
 
 

@@ -40,7 +40,7 @@ def groups(*contenders: Contender) -> list[int]:
 
 def test_cheapest_first_then_by_name(contender: Any) -> None:
     given_order = [contender(5, 5, 5, "b"), contender(3, 3, 3, "z"), contender(5, 5, 5, "a"), contender(5, 5, 5, "a", "k")]
-    assert [place.index for place in rank(given_order)] == [1, 3, 2, 0]
+    assert [place.at for place in rank(given_order)] == [1, 3, 2, 0]
     assert [place.rank for place in rank(given_order)] == [1, 2, 3, 4]
 
 
@@ -64,7 +64,7 @@ def test_an_open_band_reaches_upwards_only(contender: Any) -> None:
 def test_a_gap_ranks_at_its_most(contender: Any) -> None:
     gap = contender(4, 5, 30, "gap", unknown=20, gaps="logs")
     places = rank([gap, contender(15, 18, 26, "whole")])
-    assert [place.index for place in places] == [1, 0]
+    assert [place.at for place in places] == [1, 0]
     assert {place.tie_group for place in places} == {1}
 
 
@@ -72,7 +72,7 @@ def test_the_same_instance_in_a_dearer_region_is_dominated(contender: Any) -> No
     places = rank(
         [contender(2, 4, 6, "dear"), contender(1, 3, 5, "cheap"), contender(1, 3, 5, "same"), contender(2, 4, 6, "x", "other")]
     )
-    by_index = {place.index: place.dominated_by for place in places}
+    by_index = {place.at: place.dominated_by for place in places}
     assert by_index == {0: "cheap", 1: None, 2: None, 3: None}
     assert len({place.tie_group for place in places}) == 1, "a tie all the same: the band is the prediction's"
 
@@ -119,8 +119,8 @@ def test_laws_of_ranking(build: SimpleNamespace, found: list[Any]) -> None:
         for band, region, name, gap in found
     ]
     places = rank(contenders)
-    assert sorted(place.index for place in places) == list(range(len(contenders)))
-    compared = [contenders[place.index].compared for place in places]
+    assert sorted(place.at for place in places) == list(range(len(contenders)))
+    compared = [contenders[place.at].compared for place in places]
     assert [band.likely for band in compared] == sorted(band.likely for band in compared)
     leader = None
     for before, place, band in zip([None, *places], places, compared, strict=False):
