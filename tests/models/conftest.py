@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from infercost.domain.model import ModelFacts
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,15 @@ def model() -> Callable[[str], Path]:
             pytest.fail(str(error), pytrace=False)
 
     return fetch
+
+
+@pytest.fixture(scope="session")
+def facts(model: Callable[[str], Path]) -> Callable[[str], ModelFacts]:
+    """What ``inspect`` says of a real model, asked once a session."""
+    from infercost.runtime.inspect import inspect
+
+    @cache
+    def read(name: str) -> ModelFacts:
+        return inspect(model(name))
+
+    return read

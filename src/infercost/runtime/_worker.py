@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from infercost.domain.errors import ModelError
 from infercost.runtime import session
 from infercost.runtime.jobs import UnrunnableError
 from infercost.runtime.probing import probe
@@ -52,6 +53,8 @@ def answer(request: Request) -> Reply:
                     return time_operators(request, folder)
     except UnrunnableError as error:
         return error.failure
+    except ModelError as error:
+        return Failure("input", str(error))
     except MemoryError:
         return Failure("memory", "out of memory")
 

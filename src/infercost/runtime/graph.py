@@ -80,7 +80,7 @@ def _read_bytes(path: Path) -> bytes:
 
 def _parse(path: Path, data: bytes) -> Any:
     import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
 
     if not data:
         raise ModelError(f"{path.name} is empty; export or download the model again")

@@ -48,8 +48,8 @@ _OPERATOR_SHARE = 0.12
 _START_S = 0.5
 """First guess of what starting a worker takes."""
 _LEAST_POINT_S = 0.25
-_RUNS_WANTED = 5
-"""A point that cannot make so many runs in its time is not begun, batch 1 excepted."""
+_RUNS_WANTED = 15
+"""A point that cannot make so many runs is not begun, batch 1 excepted: a few to warm up, and a median's worth."""
 _TRACE_RUNS = (20, 1000)
 _TRACE_EVENTS = 100_000
 
@@ -140,37 +140,53 @@ class _Run:
 
     def _points(self, grid: Sequence[tuple[int, int]], device: Device, folder: Path) -> list[Point]:
         points: list[Point] = []
-        for index, (batch, threads) in enumerate(grid):
-            self._tell("measuring", index, len(grid) + 1, _name(batch, threads))
-            budget = self._point_budget(len(grid) - index)
-            if (reason := self._skip(batch, threads, budget)) is not None:
-                self.warnings.append(reason)
-                continue
+        rest = list(grid)
+        while rest:
+            rest = self._drop_what_does_not_fit(rest)
+            if not rest:
+                break
+            slack = max(0.0, self._time_left() - sum(self._least_s(*point) for point in rest))
+            (batch, threads), rest = rest[0], rest[1:]
+            self._tell("measuring", len(grid) - len(rest) - 1, len(grid) + 1, _name(batch, threads))
+            budget = max(_LEAST_POINT_S, self._least_s(batch, threads) - self.start_s + slack / (len(rest) + 1))
             point = self._point(batch, threads, device, budget, folder)
             if point is not None:
                 points.append(point)
         return points
 
-    def _point_budget(self, left: int) -> float:
-        """This point's part of the time that is left, without the workers' starts."""
-        reserve = _OPERATOR_SHARE * self.settings.budget_s
-        rest = self.deadline - time.perf_counter() - reserve - left * self.start_s
-        return max(_LEAST_POINT_S, rest / left)
+    def _time_left(self) -> float:
+        return self.deadline - time.perf_counter() - _OPERATOR_SHARE * self.settings.budget_s
 
-    def _skip(self, batch: int, threads: int, budget: float) -> str | None:
-        """Why a point is not measured; batch 1 always is."""
-        if batch == 1:
-            return None
-        predicted = batch * self.item_s.get(threads, max(self.item_s.values(), default=0.0))
-        if predicted * _RUNS_WANTED > budget:
-            return (
-                f"{_name(batch, threads)} is not measured: about {predicted:.2g} s a run, "
-                f"{budget:.2g} s left for it (a larger --budget measures it)"
+    def _predicted_s(self, batch: int, threads: int) -> float:
+        """What one run should take, from the points measured so far."""
+        return batch * self.item_s.get(threads, max(self.item_s.values(), default=0.0))
+
+    def _least_s(self, batch: int, threads: int) -> float:
+        """Time below which a point is not worth starting."""
+        return max(_LEAST_POINT_S, _RUNS_WANTED * self._predicted_s(batch, threads)) + self.start_s
+
+    def _drop_what_does_not_fit(self, rest: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Give up the largest batches that memory or the time left has no room for; single items stay."""
+        kept = [point for point in rest if point[0] == 1 or not self._lacks_memory(point[0])]
+        while sum(self._least_s(*point) for point in kept) > self._time_left():
+            slow = [point for point in kept if point[0] > 1 and _RUNS_WANTED * self._predicted_s(*point) > _LEAST_POINT_S]
+            if not slow:
+                break
+            batch, threads = max(slow, key=lambda point: (point[0], self._predicted_s(*point)))
+            kept.remove((batch, threads))
+            self.warnings.append(
+                f"{_name(batch, threads)} is not measured: at about {self._predicted_s(batch, threads):.2g} s a run "
+                "it does not fit the budget; raise --budget"
             )
+        return kept
+
+    def _lacks_memory(self, batch: int) -> bool:
         need, free = needed_bytes(self.facts.file_bytes, activation_bytes(self.facts, batch)), available_bytes()
         if need > free:
-            return f"batch {batch} is not measured: it needs about {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB is free"
-        return None
+            self.warnings.append(
+                f"batch {batch} is not measured: it needs about {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB is free"
+            )
+        return need > free
 
     def _point(self, batch: int, threads: int, device: Device, budget: float, folder: Path) -> Point | None:
         names, arrays = self._feeds(batch, folder)

@@ -119,7 +119,7 @@ class OperatorsReply(msgspec.Struct, frozen=True, tag=True):
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """A request that could not be carried out."""
 
-    stage: Literal["load", "run", "device", "memory", "crash"]
+    stage: Literal["input", "load", "run", "device", "memory", "crash"]
     message: str
 
 

@@ -84,6 +84,8 @@ def model_error(name: str, failure: Failure, *, doing: str, hint: str = "") -> M
     """
     if (verdict := known_verdict(failure.message)) is not None:
         return ModelError(f"{name} {verdict}")
+    if failure.stage == "input":
+        return ModelError(f"{name}: {failure.message}")
     if failure.stage == "memory":
         return ModelError(f"{name} ran out of memory while {doing}; use a machine with more, or smaller --dim sizes")
     if failure.stage == "crash":

@@ -109,19 +109,23 @@ def _loop(opened: _Opened, budget_s: float) -> _Loop:
     end = clock() + round(budget_s * 1e9)
     typical_s = _warm_up(run, arguments, budget_s, opened.first_s)
     target = target_samples(typical_s, budget_s * (1 - _WARM_UP_SHARE))
+    # Tiny models would fill the sample in an instant: let runs that are not timed stretch it.
+    untimed = range(int(_LEAST_S / (MAX_SAMPLES * max(typical_s, 1e-7))))
     latencies: list[int] = []
     gc.disable()
     begin, cpu = clock(), time.process_time_ns()
-    least, check, done = begin + round(_LEAST_S * 1e9), begin, False
+    check, done = begin, False
     while True:
+        for _ in untimed:
+            run(*arguments)
         start = clock()
         run(*arguments)
         now = clock()
         latencies.append(now - start)
-        if now < check:
+        if now < check and len(latencies) < MAX_SAMPLES:
             continue
         count = len(latencies)
-        done = now >= least and count >= target and settled(latencies)
+        done = now - begin >= _LEAST_S * 1e9 and count >= target and settled(latencies)
         if done or now >= end or count >= MAX_SAMPLES:
             break
         check = min(clock() + round(_CHECK_S * 1e9), max(end, now))

@@ -309,6 +309,17 @@ def test_string_inputs_run(nets: Any, saved: Any) -> None:
     assert (facts.inputs[0].dtype, facts.inputs[0].values) == ("string", "text:a")
 
 
+def test_inputs_that_numpy_cannot_make_are_refused(nets: Any, saved: Any) -> None:
+    model = nets.graph(
+        [nets.node("Cast", ["x"], ["y"], name="cast", to=TensorProto.FLOAT)],
+        [nets.value("x", ["N", 2], TensorProto.FLOAT8E4M3FN)],
+        [nets.value("y", None)],
+        opset=19,
+    )
+    with pytest.raises(ModelError, match=r"model\.onnx: cannot generate inputs of type float8e4m3fn"):
+        inspect(saved(model))
+
+
 def test_missing_operators_are_named(nets: Any, saved: Any) -> None:
     model = nets.graph(
         [nets.node("Missing", ["x"], ["y"], domain="com.example")],

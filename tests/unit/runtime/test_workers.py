@@ -42,7 +42,7 @@ def request(model: Path, folder: Path, **more: Any) -> Point:
 def test_a_worker_measures_in_a_process_of_its_own(nets: Any, saved: Any, tmp_path: Path) -> None:
     reply = ask_point(request(saved(nets.mlp()), tmp_path), tmp_path)
     assert isinstance(reply, PointReply)
-    assert len(reply.latencies_ns) >= 11
+    assert reply.latencies_ns
     assert all(ns > 0 for ns in reply.latencies_ns)
     assert reply.load_s > 0
     assert reply.output_bytes == 16
