@@ -79,7 +79,9 @@ class Candidate:
     """One way to serve the traffic within the SLO."""
 
     rank: int
-    """1 is cheapest at the likely figure. Members of a tie group cannot be told apart."""
+    """1 is cheapest at the likely figure, a line without a price counted at the dearest rate known.
+    Members of a tie group cannot be told apart.
+    """
     tie_group: int
     provider: str
     region: str
