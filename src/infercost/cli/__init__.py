@@ -5,6 +5,7 @@ Nothing heavy is imported here: ``infercost --help`` must cost no more than twic
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from infercost._version import __version__
-from infercost.cli import demo, estimate, gate, inspect, profile, schema
+from infercost.cli import demo, estimate, gate, inspect, prices, profile, schema
 from infercost.domain.errors import InfercostError
 
 if TYPE_CHECKING:
@@ -96,8 +97,12 @@ app.command(short_help="Rank every offer of three clouds by full cost.")(estimat
 app.command(short_help="Judge the cost against budgets: exit 0, 3 or 4.")(gate.gate)
 app.command(short_help="What a model file says, without running it.")(inspect.inspect)
 app.command(short_help="Print the JSON Schema of an artifact.")(schema.schema)
+app.add_typer(prices.app, name="prices", short_help="Look into the price book, refresh, compare, check and pin it.")
 
 
 def main() -> None:
     """Entry point of the ``infercost`` command."""
+    # A command lives for seconds and pricing makes thousands of values that all stay: collecting
+    # cycles finds none and takes a fifth of an estimate's time (docs/benchmarks.md).
+    gc.disable()
     app()

@@ -56,9 +56,7 @@ def caveats(
         priced: offers that were ranked.
         without_price: offers that fit and have no price.
     """
-    found: list[str] = []
-    for catalog in catalogs:
-        found += _catalog(catalog, ages[catalog.provider])
+    found = [*_old(ages), *_derived(catalogs)]
     for provider, lines in gaps.items():
         names = ", ".join(f"{name} ({listed(regions)})" for name, regions in sorted(lines.items()))
         if names:
@@ -74,9 +72,14 @@ def caveats(
     return tuple(found)
 
 
-def _catalog(catalog: Catalog, age: int) -> Iterator[str]:
-    if age > STALE_AFTER_DAYS:
-        yield f"prices of {catalog.provider} are {age} days old; check them before you commit to a figure"
-    if catalog.derived:
-        how = f": {catalog.derivation}" if catalog.derivation else ""
-        yield f"prices of {catalog.provider} are derived, not read from its price list{how}"
+def _old(ages: Mapping[str, int]) -> Iterator[str]:
+    old = [f"{provider} {age} days" for provider, age in ages.items() if age > STALE_AFTER_DAYS]
+    if old:
+        yield f"old prices: {', '.join(old)}; refresh them (infercost prices refresh) before you commit to a figure"
+
+
+def _derived(catalogs: Sequence[Catalog]) -> Iterator[str]:
+    for catalog in catalogs:
+        if catalog.derived:
+            how = f": {catalog.derivation}" if catalog.derivation else ""
+            yield f"prices of {catalog.provider} are derived, not read from its price list{how}"
