@@ -14,12 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from infercost.domain.estimate import Estimate
-    from infercost.domain.model import Inspection
-    from infercost.domain.profile import Profile
-    from infercost.domain.verdict import Verdict
-
-    Artifact = Profile | Estimate | Verdict | Inspection
+    from infercost.render import Artifact
     from infercost.runtime.measure import Progress
 
 SHOWS_WARNINGS = frozenset({"table", "markdown"})

@@ -44,6 +44,10 @@ class ExtraPrice:
     payment: str = ""
     """``no upfront``, ``partial upfront`` or ``all upfront`` where the source tells."""
     currency: str = "USD"
+    as_of: str = ""
+    """Date of this price where it is not the snapshot's."""
+    source: str = ""
+    """Where this price is from, where that is not the snapshot's source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from infercost.domain.estimate import Estimate
     from infercost.domain.model import Inspection
+    from infercost.domain.price_report import PriceCheck, PriceDiff, PriceList
     from infercost.domain.profile import Profile
     from infercost.domain.verdict import Verdict
+
+    Artifact = Estimate | Profile | Verdict | Inspection | PriceList | PriceDiff | PriceCheck
 
 __all__ = ["FORMATS", "View", "render"]
 
@@ -28,20 +31,31 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "profile": "profile_table:profile",
         "verdict": "verdict:verdict",
         "inspection": "inspection_table:inspection",
+        "prices": "prices:listing",
+        "price_diff": "prices:diff",
+        "price_check": "prices:check",
     },
-    "json": {
-        "estimate": "json:artifact",
-        "profile": "json:artifact",
-        "verdict": "json:artifact",
-        "inspection": "json:artifact",
-    },
+    "json": dict.fromkeys(
+        ("estimate", "profile", "verdict", "inspection", "prices", "price_diff", "price_check"), "json:artifact"
+    ),
     "markdown": {
         "estimate": "markdown:estimate",
         "profile": "markdown:profile",
         "verdict": "markdown:verdict",
         "inspection": "markdown:inspection",
+        "prices": "price_markdown:listing",
+        "price_diff": "price_markdown:diff",
+        "price_check": "price_markdown:check",
     },
-    "csv": {"estimate": "csv:candidates", "profile": "csv:points", "verdict": "csv:checks", "inspection": "csv:operators"},
+    "csv": {
+        "estimate": "csv:candidates",
+        "profile": "csv:points",
+        "verdict": "csv:checks",
+        "inspection": "csv:operators",
+        "prices": "price_csv:rows",
+        "price_diff": "price_csv:changes",
+        "price_check": "price_csv:findings",
+    },
 }
 """Format, then kind of artifact, to ``module:function`` in this package."""
 
@@ -62,7 +76,7 @@ class View:
 
 
 def render(
-    value: Estimate | Profile | Verdict | Inspection,
+    value: Artifact,
     format: str,
     *,
     width: int | None = None,

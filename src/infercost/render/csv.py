@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def candidates(value: Estimate, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
     """One row a candidate."""
-    return _text(_CANDIDATE, (_candidate(c) | {"currency": value.currency} for c in value.candidates))
+    return text(_CANDIDATE, (_candidate(c) | {"currency": value.currency} for c in value.candidates))
 
 
 def lines(value: Estimate) -> str:
@@ -39,23 +39,23 @@ def lines(value: Estimate) -> str:
         for c in value.candidates
         for line in c.lines
     )
-    return _text((*keys, *names), rows)
+    return text((*keys, *names), rows)
 
 
 def points(value: Profile, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
     """One row a measured configuration."""
-    return _text(_POINT, (_point(p) for p in value.points))
+    return text(_POINT, (_point(p) for p in value.points))
 
 
 def checks(value: Verdict, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
     """One row a check."""
-    return _text(_CHECK, (_check(c) for c in value.checks))
+    return text(_CHECK, (_check(c) for c in value.checks))
 
 
 def operators(value: Inspection, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
     """One row an operator type."""
     names = ("op_type", "count", "flops", "bytes", "weight_bytes")
-    return _text(names, ({name: getattr(o, name) for name in names} for o in value.model.operators))
+    return text(names, ({name: getattr(o, name) for name in names} for o in value.model.operators))
 
 
 _CANDIDATE = (
@@ -111,7 +111,8 @@ def _band(prefix: str, band: Band) -> dict[str, Cell]:
     return {f"{prefix}_low": band.low, f"{prefix}_likely": band.likely, f"{prefix}_high": band.high}
 
 
-def _text(header: Iterable[str], rows: Iterable[Mapping[str, Cell]]) -> str:
+def text(header: Iterable[str], rows: Iterable[Mapping[str, Cell]]) -> str:
+    """A table with a header; what a row lacks is an empty cell."""
     buffer = StringIO()
     writer = csv.DictWriter(buffer, tuple(header), restval="", lineterminator="\n")
     writer.writeheader()

@@ -45,7 +45,7 @@ def estimate(value: Estimate, view: View) -> str:
         parts.append(_bill(rows[0].candidate, value.currency))
     else:
         parts += [f"**{escape(digest.headline(value))}**", *_nearest(value, view)]
-    return _document([*parts, *_ruled_out(value, view), *_closing(value, value.warnings, view)])
+    return document([*parts, *_ruled_out(value, view), *_closing(value, value.warnings, view)])
 
 
 def verdict(value: Verdict, view: View) -> str:
@@ -55,13 +55,13 @@ def verdict(value: Verdict, view: View) -> str:
     parts = [f"### {MARKS[value.outcome]} {value.outcome.capitalize()}: {escape(asked)}"]
     if value.checks:
         rows = [[c.name, c.limit, digest.actual(c, f"{answered.currency} "), c.outcome, c.reason] for c in value.checks]
-        parts.append(_table(["check", "limit", "estimate", "outcome", "why"], rows, right=(1, 2)))
+        parts.append(table(["check", "limit", "estimate", "outcome", "why"], rows, right=(1, 2)))
     row = digest.judged(value)
     if row is not None:
         parts += [_ranking([row], answered.currency), _bill(row.candidate, answered.currency)]
     elif not answered.candidates:
         parts += [f"**{escape(digest.headline(answered))}**", *_nearest(answered, view)]
-    return _document([*parts, *_closing(answered, (*value.warnings, *answered.warnings), view)])
+    return document([*parts, *_closing(answered, (*value.warnings, *answered.warnings), view)])
 
 
 def inspection(value: Inspection, view: View) -> str:
@@ -75,8 +75,8 @@ def inspection(value: Inspection, view: View) -> str:
         *model.warnings,
     ]
     rows = [[o.op_type, f"{o.count:,}", _known(o.flops), _size(o.bytes)] for o in heaviest]
-    table = [_table(["operator", "nodes", "FLOPs", "bytes"], rows, right=(1, 2, 3))] if rows else []
-    return _document([f"### {escape(model.name)}", _list(facts), *table])
+    operators = [table(["operator", "nodes", "FLOPs", "bytes"], rows, right=(1, 2, 3))] if rows else []
+    return document([f"### {escape(model.name)}", bullets(facts), *operators])
 
 
 def profile(value: Profile, view: View) -> str:
@@ -93,12 +93,12 @@ def profile(value: Profile, view: View) -> str:
     operators = [[o.op_type, f"{o.count:,}", figures.percent(o.time_share), _known(o.flops), _size(o.bytes)] for o in busiest]
     parts = [
         f"### {escape(value.model.name)}, measured on {escape(value.machine.cpu_model)}",
-        _list(facts),
+        bullets(facts),
         _points(value.points),
     ]
     if operators:
-        parts.append(_table(["operator", "nodes", "time", "FLOPs", "bytes"], operators, right=(1, 2, 3, 4)))
-    return _document(parts)
+        parts.append(table(["operator", "nodes", "time", "FLOPs", "bytes"], operators, right=(1, 2, 3, 4)))
+    return document(parts)
 
 
 def _points(points: Sequence[Point]) -> str:
@@ -112,7 +112,7 @@ def _points(points: Sequence[Point]) -> str:
         ]
         for p in points
     ]
-    text = _table(header, rows, right=range(len(header)))
+    text = table(header, rows, right=range(len(header)))
     if any(p.latency_ms.p99 is None for p in points):
         text += f"\n\n`-`: too few samples for that percentile (p99 needs {min_samples(99)})."
     return text
@@ -121,7 +121,7 @@ def _points(points: Sequence[Point]) -> str:
 def _ranking(rows: Sequence[Row], currency: str) -> str:
     money = (f"{currency}/1M", f"{currency}/month")
     header = ["#", "cloud", "region", "instance", "replicas", "serving", "p99", *money, "basis"]
-    return _table(header, [_cells(row) for row in rows], right=(0, 4, 6, 7, 8))
+    return table(header, [_cells(row) for row in rows], right=(0, 4, 6, 7, 8))
 
 
 def _cells(row: Row) -> list[str]:
@@ -162,9 +162,9 @@ def _bill(candidate: Candidate, currency: str) -> str:
     ]
     name = f"{figures.instance(candidate)} × {figures.replicas(candidate.replicas)} in {candidate.region}"
     title = f"The month's bill of {name}: {figures.money(candidate.cost.per_month.likely, f'{currency} ')}"
-    table = _table(["line", "quantity", f"price, {currency}", "per", f"{currency}/month"], rows, right=(1, 2, 4))
+    lines = table(["line", "quantity", f"price, {currency}", "per", f"{currency}/month"], rows, right=(1, 2, 4))
     told = " ".join((digest.totals(digest.bill(candidate), f"{currency} "), *candidate.notes))
-    return _folded(title, f"{table}\n\n{escape(told)}")
+    return _folded(title, f"{lines}\n\n{escape(told)}")
 
 
 def _price(line: CostLine) -> str:
@@ -178,7 +178,7 @@ def _nearest(value: Estimate, view: View) -> list[str]:
         [o.instance_type, o.provider, o.region, figures.milliseconds(o.best_latency_ms or 0.0), digest.miss(value, o)]
         for o in offers
     ]
-    return [_table(["closest", "cloud", "region", "at its best", "misses"], rows, right=(3,))] if rows else []
+    return [table(["closest", "cloud", "region", "at its best", "misses"], rows, right=(3,))] if rows else []
 
 
 def _ruled_out(value: Estimate, view: View) -> list[str]:
@@ -190,7 +190,9 @@ def _ruled_out(value: Estimate, view: View) -> list[str]:
         items.append(f"{rest:,} for other reasons")
     if value.summary.no_price:
         items.append(f"{figures.count(value.summary.no_price, 'offer')} without a price: not ranked, not counted as free")
-    return [_folded(f"Ruled out: {value.summary.rejected:,} of {value.summary.offers:,} offers", _list(items))] if items else []
+    return (
+        [_folded(f"Ruled out: {value.summary.rejected:,} of {value.summary.offers:,} offers", bullets(items))] if items else []
+    )
 
 
 def _closing(value: Estimate, warnings: Sequence[str], view: View) -> list[str]:
@@ -203,18 +205,20 @@ def _closing(value: Estimate, warnings: Sequence[str], view: View) -> list[str]:
         parts.append(f"Not priced: {escape('; '.join(digest.shorten(value.not_priced, limit, 'in the JSON')))}.")
     distinct = digest.shorten(list(dict.fromkeys(warnings)), limit, "in the JSON")
     if distinct:
-        parts.append(_list(f"warning: {text}" for text in distinct))
+        parts.append(bullets(f"warning: {text}" for text in distinct))
     return parts
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> str:
+    """A table; ``right`` are the columns to align so."""
     aligned = set(right)
     rule = ["--:" if i in aligned else "---" for i in range(len(header))]
     lines = [header, rule, *([escape(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _list(items: Iterable[str]) -> str:
+def bullets(items: Iterable[str]) -> str:
+    """A list."""
     return "\n".join(f"- {escape(item)}" for item in items)
 
 
@@ -223,7 +227,8 @@ def _folded(title: str, body: str) -> str:
     return f"<details><summary>{html.escape(figures.clean(title), quote=False)}</summary>\n\n{body}\n\n</details>"
 
 
-def _document(parts: Iterable[str]) -> str:
+def document(parts: Iterable[str]) -> str:
+    """Paragraphs."""
     return "\n\n".join(parts) + "\n"
 
 

@@ -18,6 +18,7 @@ import msgspec
 from infercost.domain.errors import ArtifactError, UnknownNameError
 from infercost.domain.estimate import Estimate
 from infercost.domain.model import Inspection
+from infercost.domain.price_report import PriceCheck, PriceDiff, PriceList
 from infercost.domain.profile import Profile
 from infercost.domain.units import SCHEMA_VERSION
 from infercost.domain.verdict import Verdict
@@ -31,7 +32,17 @@ __all__ = ["KINDS", "PRETTY_LIMIT", "decode", "encode", "load", "load_profile", 
 
 T = TypeVar("T")
 
-KINDS: Final[dict[str, type]] = {"profile": Profile, "estimate": Estimate, "verdict": Verdict, "inspection": Inspection}
+Artifact = Profile | Estimate | Verdict | Inspection | PriceList | PriceDiff | PriceCheck
+
+KINDS: Final[dict[str, type]] = {
+    "profile": Profile,
+    "estimate": Estimate,
+    "verdict": Verdict,
+    "inspection": Inspection,
+    "prices": PriceList,
+    "price_diff": PriceDiff,
+    "price_check": PriceCheck,
+}
 """Every kind of artifact and the class that it decodes to."""
 
 PRETTY_LIMIT: Final = 4 * 2**20
@@ -43,6 +54,9 @@ _HOW_TO_MAKE: Final = {
     "estimate": "infercost estimate profile.json --rps 50 --format json --out estimate.json",
     "inspection": "infercost inspect MODEL.onnx --format json --out inspection.json",
     "verdict": "infercost gate profile.json --rps 50 --format json --out verdict.json",
+    "prices": "infercost prices show --format json --out prices.json",
+    "price_diff": "infercost prices diff --format json --out diff.json",
+    "price_check": "infercost prices verify --format json --out check.json",
 }
 
 
@@ -66,7 +80,7 @@ _SIGNATURES: Final = (
 )
 
 
-def encode(value: Profile | Estimate | Verdict | Inspection) -> bytes:
+def encode(value: Artifact) -> bytes:
     """JSON of an artifact: ``schema_version`` and ``kind`` first, a newline at the end.
 
     Indented by two spaces, unless the compact form passes :data:`PRETTY_LIMIT`.
@@ -139,7 +153,7 @@ def load_profile(path: str | os.PathLike[str]) -> Profile:
     return load(path, Profile)
 
 
-def save(value: Profile | Estimate | Verdict | Inspection, path: str | os.PathLike[str]) -> None:
+def save(value: Artifact, path: str | os.PathLike[str]) -> None:
     """Write an artifact atomically.
 
     Raises:

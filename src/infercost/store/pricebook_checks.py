@@ -62,19 +62,22 @@ class Finding:
     explained: str | None = None
 
 
-def verify_catalog(catalog: Catalog, *, today: date, explanations: Sequence[Explanation] = ()) -> tuple[Finding, ...]:
+def verify_catalog(
+    catalog: Catalog, *, today: date, explanations: Sequence[Explanation] = (), also: Sequence[Finding] = ()
+) -> tuple[Finding, ...]:
     """Run every check.
 
     Args:
         catalog: the catalog to look at.
         today: dates after this day are wrong.
         explanations: oddities already looked into; one that covers nothing is itself a finding.
+        also: findings of checks that need more than the catalog; see ``infercost.store.references``.
 
     Returns:
         Findings in the order of the checks; those covered by an explanation carry its reason.
     """
     checks = (_catalog_fields, _regions, _offer_rows, _rate_rows, _rate_tiers, _size_order, _proportions)
-    found = [finding for check in checks for finding in check(catalog, today)]
+    found = [*(finding for check in checks for finding in check(catalog, today)), *also]
     used: set[Explanation] = set()
     explained = [_explain(finding, explanations, used) for finding in found]
     unused = (

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 from infercost.domain.provider import Driver, Provider
 from infercost.store.pricebook import load_catalog, load_manifest
 from infercost.store.pricebook_checks import RATE_UNITS, defects, verify_catalog
+from infercost.store.references import check_references, load_references
 
 if TYPE_CHECKING:
     from infercost.domain.price import Catalog
@@ -81,7 +82,8 @@ class ProviderContract:
     def test_prices_stand_every_integrity_check(self) -> None:
         manifest = load_manifest(self.provider.catalog_package)
         today = datetime.now(UTC).date()
-        found = defects(verify_catalog(self.catalog, today=today, explanations=manifest.explanations))
+        compared, _ = check_references(self.catalog, load_references(self.provider.catalog_package))
+        found = defects(verify_catalog(self.catalog, today=today, explanations=manifest.explanations, also=compared))
         _expect(not found, "\n".join(f"{f.check}: {f.subject}: {f.message}" for f in found[:20]))
 
     def test_every_flag_is_explained(self) -> None:

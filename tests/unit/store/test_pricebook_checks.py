@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from infercost.domain.price import Catalog, Offer, Rate, Region
 from infercost.store.pricebook import Explanation, load_catalog, load_manifest
 from infercost.store.pricebook_checks import Finding, defects, split_name, verify_catalog
+from infercost.store.references import check_references, load_references
 
 PACKAGES = ["infercost.providers.sagemaker", "infercost.providers.vertex", "infercost.providers.azureml"]
 TODAY = date(2026, 11, 24)
@@ -154,7 +155,9 @@ def test_an_explanation_that_covers_nothing_is_a_finding():
 @pytest.mark.parametrize("package", PACKAGES)
 def test_shipped_data_has_no_defects(package):
     manifest = load_manifest(package)
-    assert defects(verify_catalog(load(package), today=TODAY, explanations=manifest.explanations)) == ()
+    compared, notes = check_references(load(package), load_references(package))
+    assert notes == ()
+    assert defects(verify_catalog(load(package), today=TODAY, explanations=manifest.explanations, also=compared)) == ()
 
 
 @pytest.mark.parametrize(
