@@ -5,8 +5,10 @@ Usage: python scripts/build_prices.py SOURCE_DIR [--out PROVIDERS_DIR]
 SOURCE_DIR holds the raw lists (docs/explanation/prices.md names each one and its origin). The
 project's own facts stand in scripts/prices/: where regions are, which machine types Vertex AI
 accepts, single rates with their source, and explanations of oddities. For each provider the
-script writes prices/{manifest.json,offers.csv,rates.csv,regions.csv} into its package. The same
-input gives the same bytes: rows sorted, LF, decimals in one canonical form, no clock.
+script writes prices/{manifest.json,offers.csv,rates.csv,regions.csv} into its package, with
+references.csv (prices of the raw machines to hold them against) and extras.csv (prices of other
+serving modes) where a source has such. The same input gives the same bytes: rows sorted, LF, decimals
+in one canonical form, no clock.
 
 A price of zero in a source is a missing price: it becomes an empty cell, never 0.
 """
@@ -31,6 +33,8 @@ PROVIDERS = Path(__file__).parents[1] / "src" / "infercost" / "providers"
 OFFER_COLUMNS = ["region", "mode", "instance_type", "unit", "price", "flag"]
 RATE_COLUMNS = ["item", "region", "unit", "price", "from_quantity", "as_of", "source"]
 REGION_COLUMNS = ["region", "location", "geography"]
+REFERENCE_COLUMNS = ["check", "region", "instance_type", "price", "low", "high", "days", "as_of", "source"]
+EXTRA_COLUMNS = ["kind", "region", "instance_type", "applies_to", "unit", "price", "term", "payment", "as_of", "source"]
 
 VERTEX_FACTOR = Decimal("1.15")
 """Vertex AI online prediction over Compute Engine without local SSD; see docs/explanation/prices.md."""
@@ -67,6 +71,8 @@ class Snapshot:
     known_gaps: list[str]
     flags: list[str]
     sources: list[dict[str, Any]] = field(default_factory=list)
+    references: pd.DataFrame | None = None
+    extras: pd.DataFrame | None = None
 
 
 class Sources:
@@ -122,7 +128,8 @@ def decimal_text(text: str) -> str:
 def public_source(text: str) -> str:
     """A source line without the numbers of the index it was found through."""
     text = re.sub(r"stored code( file)?( \(repository not named( by the index)?\)|,? id \d+)*[,:]? ?", "public code: ", text)
-    return re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"\s*\(public code:\s*\)", "", text)
+    return re.sub(r"\s+", " ", text).strip().removesuffix(":")
 
 
 def offers(frame: pd.DataFrame, *, mode: str, unit: str) -> pd.DataFrame:
@@ -178,6 +185,19 @@ def hidden_costs(sources: Sources) -> pd.DataFrame:
     )
 
 
+def reference_rows(
+    frame: pd.DataFrame, *, check: str = "vm ratio", low: str, high: str, days: int, as_of: str, source: str
+) -> pd.DataFrame:
+    """Reference rows from columns region, instance_type and price.
+
+    ``low`` and ``high`` are the least and the most that an endpoint may cost, as a multiple of the price;
+    ``days`` is how far the dates of the two may lie apart before the comparison proves nothing.
+    """
+    table = frame.assign(check=check, low=low, high=high, days=str(days), as_of=as_of, source=source)
+    table["price"] = [decimal_text(price) for price in table["price"]]
+    return table[table["price"] != ""][REFERENCE_COLUMNS]
+
+
 # ---------------------------------------------------------------- SageMaker
 
 
@@ -209,11 +229,59 @@ def build_sagemaker(sources: Sources, facts: Path) -> Snapshot:
             "endpoint storage and request/response data: us-east-1 and eu-west-1 only",
             "logs, registry and object storage: us-east-1 only",
             "internet egress: 28 regions, from 2024; us-east-1 lacks the tier over 150 TB, so its last tier is continued",
-            "no price for asynchronous inference, provisioned concurrency, Savings Plans and the China regions",
+            "asynchronous inference, batch transform and provisioned concurrency: 24 single prices, shown and not estimated",
+            "no price for Savings Plans and the China regions",
             "us-east-1-atl-1 is a Local Zone: few instance types, and no other rate than compute",
         ],
         flags=["E"],
+        references=sagemaker_references(sources, hosting),
+        extras=sagemaker_extras(sources),
     )
+
+
+def sagemaker_references(sources: Sources, hosting: pd.DataFrame) -> pd.DataFrame:
+    """EC2 on demand in us-east-1: endpoints cost 1.15 to 1.40 times the instance of the same name."""
+    pattern = "aws_ec2_linux_ondemand_us-east-1_*.csv"
+    origin = "aws/karpenter-provider-aws@1d927085 pkg/providers/pricing/zz_generated.pricing_aws.go"
+    ec2 = sources.table(pattern, origin, "Apache-2.0").rename(columns={"usd_per_hour": "price"})
+    ec2["instance_type"] = "ml." + ec2["instance_type"]
+    hosted = set(hosting.loc[hosting["region"] == "us-east-1", "instance_type"])
+    same = ec2[ec2["instance_type"].isin(hosted)]
+    return reference_rows(
+        same,
+        low="1.14",
+        high="1.41",
+        days=180,
+        as_of=sources.date(pattern),
+        source=f"EC2 on demand, {origin.partition(' ')[0]}",
+    )
+
+
+def sagemaker_extras(sources: Sources) -> pd.DataFrame:
+    """The few prices of other modes that a source states; shown, not used by estimates."""
+    other = sources.table("aws_sagemaker_other_rates.csv", "per row: see the source column of rates.csv", "facts, quoted")
+    modes = {"batch_transform_instance_hour": "batch", "async_instance_hour": "async"}
+    instances = other[other["item"].isin(modes)]
+    provisioned = other[other["item"].str.match(r"serverless_provisioned_concurrency_duration_\d+GB")]
+    memory_gb = provisioned["item"].str.extract(r"(\d+)GB$", expand=False).astype(int)
+    table = pd.concat(
+        [
+            instances.assign(kind=instances["item"].map(modes), applies_to=instances["item"].map(modes)),
+            provisioned.assign(
+                kind="serverless_provisioned_duration",
+                applies_to="serverless",
+                instance_or_sku=[f"serverless-{gb * 1024}MB" for gb in memory_gb],
+            ),
+        ]
+    )
+    return table.assign(
+        instance_type=table["instance_or_sku"],
+        price=[decimal_text(price) for price in table["usd_per_unit"]],
+        term="",
+        payment="",
+        as_of=table["source_date"],
+        source=[public_source(source) for source in table["source"]],
+    )[EXTRA_COLUMNS]
 
 
 def sagemaker_rates(sources: Sources, facts: Path) -> pd.DataFrame:
@@ -279,6 +347,16 @@ def build_azureml(sources: Sources, facts: Path) -> Snapshot:
             "no spot, low-priority, savings-plan or reservation prices",
         ],
         flags=["", "L", "H", "F", "U", "S", "N"],
+        references=reference_rows(
+            matching(vms, region="eastus")[lambda frame: frame["vm_sku"].isin(set(prices["vm_sku"]))].rename(
+                columns={"vm_sku": "instance_type", "usd_per_hour": "price"}
+            ),
+            low="1",
+            high="1",
+            days=0,
+            as_of=sources.date("azure_vm_linux_payg_*.csv"),
+            source=f"virtual machine, Linux pay-as-you-go, {origin.partition(' ')[0]}",
+        ),
     )
 
 
@@ -365,7 +443,32 @@ def build_vertex(sources: Sources, facts: Path) -> Snapshot:
             "internet egress: premium tier to most of the world; Australia and China cost more",
         ],
         flags=["N"],
+        references=pd.concat(
+            [
+                reference_rows(
+                    matching(table, region="us-central1").assign(price=lambda frame: frame["gce_usd_per_hour_excl_local_ssd"]),
+                    low="1.1",
+                    high="1.2",
+                    days=180,
+                    as_of=sources.date(pattern),
+                    source=f"Compute Engine on demand without local SSD, {origin.partition(' ')[0]}",
+                ),
+                vertex_observations(table, observed),
+            ]
+        ),
     )
+
+
+def vertex_observations(table: pd.DataFrame, observed: pd.DataFrame) -> pd.DataFrame:
+    """Real Vertex AI rates as references: a price must be within 0.5 % of them."""
+    rows = [
+        reference_rows(
+            pd.DataFrame({"region": ["us-central1"], "instance_type": [name], "price": [str(value)]}),
+            check="observed", low="0.995", high="1.005", days=400, as_of=date, source=source,
+        )
+        for name, (value, date, source) in observed_nodes(table, observed).items()
+    ]  # fmt: skip
+    return pd.concat(rows)
 
 
 def vertex_price(compute_engine: str) -> str:
@@ -381,19 +484,32 @@ def check_vertex_factor(table: pd.DataFrame) -> None:
             raise BuildError(f"{name}: 1.15 x Compute Engine is {ours}, the list says {theirs}")
 
 
-def check_vertex_observed(table: pd.DataFrame, observed: pd.DataFrame) -> None:
-    """Published and billed rates in us-central1 must lie within 0.5 % of the derived ones."""
+def observed_nodes(table: pd.DataFrame, observed: pd.DataFrame) -> dict[str, tuple[Decimal, str, str]]:
+    """Published and billed rates of whole machines in us-central1: USD an hour, date, source."""
     iowa = table[table["region"] == "us-central1"].set_index("instance_type")
-    rate = {row.item: Decimal(row.usd_per_unit) for row in observed.itertuples()}
+    rows = {row.item: row for row in observed.itertuples()}
+    rate = {item: Decimal(row.usd_per_unit) for item, row in rows.items()}
     h100 = [name for name in rate if "running in Iowa" in name]
-    expected = {name.split()[0]: value for name, value in rate.items() if name.endswith("online prediction node")}
+    found = {
+        name.split()[0]: (value, rows[name].source_date, public_source(rows[name].source))
+        for name, value in rate.items()
+        if name.endswith("online prediction node")
+    }
     if h100:
         gpu, core, ram = (next(rate[n] for n in h100 if word in n) for word in ("H100", "Core", "Ram"))
         machine = iowa.loc["a3-highgpu-1g"]
-        expected["a3-highgpu-1g"] = gpu + core * Decimal(machine["vcpu"]) + ram * Decimal(machine["ram_gb"])
-    if not expected:
+        first = rows[h100[0]]
+        value = gpu + core * Decimal(machine["vcpu"]) + ram * Decimal(machine["ram_gb"])
+        found["a3-highgpu-1g"] = (value, first.source_date, public_source(first.source))
+    if not found:
         raise BuildError("no observed Vertex AI rate to check the derived prices against")
-    for name, value in expected.items():
+    return found
+
+
+def check_vertex_observed(table: pd.DataFrame, observed: pd.DataFrame) -> None:
+    """Published and billed rates in us-central1 must lie within 0.5 % of the derived ones."""
+    iowa = table[table["region"] == "us-central1"].set_index("instance_type")
+    for name, (value, _, _) in observed_nodes(table, observed).items():
         if abs(Decimal(iowa.loc[name, "price"]) / value - 1) > Decimal("0.005"):
             raise BuildError(f"{name}: derived {iowa.loc[name, 'price']}, observed {value}")
 
@@ -447,6 +563,10 @@ def write_snapshot(snapshot: Snapshot, sources: Sources, facts: Path, folder: Pa
         "rates.csv": kept.sort_values(["item", "region", "from_quantity"], key=sort_key),
         "regions.csv": regions[regions["region"].isin(used)].sort_values("region"),
     }
+    if snapshot.references is not None:
+        tables["references.csv"] = snapshot.references.sort_values(["check", "region", "instance_type"])
+    if snapshot.extras is not None:
+        tables["extras.csv"] = snapshot.extras.sort_values(EXTRA_COLUMNS)
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for name, table in tables.items():

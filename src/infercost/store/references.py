@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from infercost.store.pricebook import shipped
 from infercost.store.pricebook_checks import Finding
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["REFERENCES_FILE", "Reference", "check_references", "load_references"]
 
 REFERENCES_FILE = "references.csv"
-COLUMNS = ("check", "region", "instance_type", "price", "low", "high", "as_of", "source")
-
-MOST_DAYS_APART: Final = 180
-"""A reference older or younger than the prices by more than this proves nothing: either may have been cut since."""
+COLUMNS = ("check", "region", "instance_type", "price", "low", "high", "days", "as_of", "source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,8 @@ class Reference:
     low: Decimal
     """The least that the endpoint's price may be, as a multiple."""
     high: Decimal
+    days: int
+    """Dates further apart than this prove nothing: either price may have been cut since."""
     as_of: str
     source: str
 
@@ -54,8 +53,8 @@ def load_references(package: str) -> tuple[Reference, ...]:
         return ()
     rows = read_table(location, REFERENCES_FILE, manifest, COLUMNS)
     return tuple(
-        Reference(check, region, instance, Decimal(price), Decimal(low), Decimal(high), as_of, source)
-        for check, region, instance, price, low, high, as_of, source in rows
+        Reference(check, region, instance, Decimal(price), Decimal(low), Decimal(high), int(days), as_of, source)
+        for check, region, instance, price, low, high, days, as_of, source in rows
     )
 
 
@@ -78,7 +77,7 @@ def check_references(catalog: Catalog, references: Sequence[Reference]) -> tuple
         price = offers.get((reference.region, reference.instance_type))
         if price is None:
             continue
-        if _days_apart(reference.as_of, catalog.as_of) > MOST_DAYS_APART:
+        if _days_apart(reference.as_of, catalog.as_of) > reference.days:
             apart += 1
             continue
         ratio = price / reference.price
@@ -91,7 +90,7 @@ def check_references(catalog: Catalog, references: Sequence[Reference]) -> tuple
                     f" outside {reference.low} … {reference.high}",
                 )
             )
-    notes = (f"{catalog.provider}: {apart} references are over {MOST_DAYS_APART} days apart, not compared",) if apart else ()
+    notes = (f"{catalog.provider}: {apart} references are too far from {catalog.as_of}, not compared",) if apart else ()
     return tuple(findings), notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib.util
 import json
@@ -62,6 +63,10 @@ endpoint_data_out,us-east-1,,GB,0.016,a fixture,2026-09-01
 endpoint_ml_storage_gp2,us-west-1,,GB-month,0.154,a bill,2023-12
 async_attached_volume,us-east-1,,GB-month,0.14,"{INDEXED}: an example",2026-09-28
 batch_transform_instance_hour,us-east-1,ml.g5.xlarge,hour,1.408,elsewhere,2026
+""",
+    "aws_ec2_linux_ondemand_us-east-1_2026-01-05.csv": """region,instance_type,usd_per_hour
+us-east-1,m5.large,0.096
+us-east-1,m9.large,0.1
 """,
     "hidden_costs_network_storage_logs_registry.csv": HIDDEN,
     "azureml_managed_online_endpoint_prices_2026-01-03.csv": """region,vm_sku,usd_per_hour,flag
@@ -173,7 +178,7 @@ def test_the_same_sources_give_the_same_bytes(workshop, tmp_path):
     again = tmp_path / "again"
     assert workshop.build() == workshop.build(again) == 0
     files = sorted(path.relative_to(workshop.out) for path in workshop.out.rglob("*.*"))
-    assert len(files) == 12
+    assert len(files) == 16
     for path in files:
         assert (workshop.out / path).read_bytes() == (again / path).read_bytes()
 
@@ -194,7 +199,7 @@ def test_the_manifest_hashes_every_file_and_names_every_source(workshop):
     for provider, date in (("sagemaker", "2026-01-02"), ("azureml", "2026-01-03"), ("vertex", "2026-01-04")):
         manifest = workshop.manifest(provider)
         assert manifest["as_of"] == date
-        assert set(manifest["files"]) == {"offers.csv", "rates.csv", "regions.csv"}
+        assert set(manifest["files"]) - {"extras.csv"} == {"offers.csv", "rates.csv", "regions.csv", "references.csv"}
         for name, entry in manifest["files"].items():
             data = (workshop.out / provider / "prices" / name).read_bytes()
             assert entry["sha256"] == hashlib.sha256(data).hexdigest()
@@ -344,3 +349,36 @@ def test_a_price_keeps_its_value_and_has_one_form(value):
 def test_a_price_must_be_a_finite_positive_number(text):
     with pytest.raises(build_prices.BuildError):
         build_prices.decimal_text(text)
+
+
+def table(workshop, provider, name):
+    workshop.build()
+    with (workshop.out / provider / "prices" / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_raw_machines_are_references_for_what_is_hosted(workshop):
+    (row,) = table(workshop, "sagemaker", "references.csv")
+    assert (row["check"], row["region"], row["instance_type"], row["price"]) == (
+        "vm ratio",
+        "us-east-1",
+        "ml.m5.large",
+        "0.096",
+    )
+    assert (row["low"], row["high"], row["days"], row["as_of"]) == ("1.14", "1.41", "180", "2026-01-05")
+
+
+def test_a_machine_of_price_zero_is_no_reference(workshop):
+    assert {row["instance_type"] for row in table(workshop, "azureml", "references.csv")} == {"Standard_DS3_v2"}
+
+
+def test_observed_rates_are_references_too(workshop):
+    rows = table(workshop, "vertex", "references.csv")
+    observed = {row["instance_type"]: row["price"] for row in rows if row["check"] == "observed"}
+    assert observed == {"n1-standard-2": "0.1095", "a3-highgpu-1g": "12.625919"}
+
+
+def test_prices_of_other_modes_are_kept_beside(workshop):
+    (row,) = table(workshop, "sagemaker", "extras.csv")
+    assert (row["kind"], row["region"], row["instance_type"], row["price"]) == ("batch", "us-east-1", "ml.g5.xlarge", "1.408")
+    assert (row["as_of"], row["source"]) == ("2026", "elsewhere")

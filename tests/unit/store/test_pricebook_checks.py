@@ -152,6 +152,43 @@ def test_an_explanation_that_covers_nothing_is_a_finding():
     assert findings(clean(), explanations=[explanation]) == [("explanation", "size order: east/*")]
 
 
+def times(region: str, prefix: str, factor: str):
+    def corrupt(catalog: Catalog) -> Catalog:
+        return scale(catalog, region, prefix, factor)
+
+    return corrupt
+
+
+@pytest.mark.parametrize(
+    ("package", "corrupt", "expected"),
+    [
+        (PACKAGES[0], times("us-east-1", "ml.c5.", "1.2"), ("vm ratio", "us-east-1/ml.c5.large")),
+        (PACKAGES[0], times("us-east-1", "ml.", "0.9"), ("vm ratio", "us-east-1/ml.m5.xlarge")),
+        (PACKAGES[1], times("us-central1", "n2-", "1.1"), ("vm ratio", "us-central1/n2-standard-8")),
+        (PACKAGES[1], times("us-central1", "e2-standard-2", "1.01"), ("observed", "us-central1/e2-standard-2")),
+        (PACKAGES[2], times("eastus", "Standard_DS3_v2", "1.001"), ("vm ratio", "eastus/Standard_DS3_v2")),
+        (PACKAGES[0], times("eu-west-1", "ml.g5.xlarge", "0"), ("price", "eu-west-1/ml.g5.xlarge")),
+        (PACKAGES[0], times("eu-west-1", "ml.g5.xlarge", "2.1"), ("size ratio", "eu-west-1/ml.g5.xlarge")),
+        (PACKAGES[1], times("europe-west4", "c2-", "2"), ("family level", "europe-west4/c2-standard-*")),
+        (PACKAGES[2], times("westeurope", "Standard_F4s_v2", "2.1"), ("size ratio", "westeurope/Standard_F4s_v2")),
+    ],
+)
+def test_a_corruption_planted_in_the_shipped_data_is_found(package, corrupt, expected):
+    corrupted = corrupt(load(package))
+    compared, _ = check_references(corrupted, load_references(package))
+    explanations = load_manifest(package).explanations
+    found = defects(verify_catalog(corrupted, today=TODAY, explanations=explanations, also=compared))
+    assert expected in [(finding.check, finding.subject) for finding in found]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_references_cover_the_default_region(package):
+    offers = {(offer.region, offer.instance_type) for offer in load(package).offers}
+    references = load_references(package)
+    assert len([r for r in references if (r.region, r.instance_type) in offers]) > 80
+    assert all(r.low <= r.high and r.price > 0 and r.source for r in references)
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_shipped_data_has_no_defects(package):
     manifest = load_manifest(package)

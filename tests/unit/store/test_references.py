@@ -8,7 +8,9 @@ import pytest
 from infercost.domain.price import Catalog, Offer
 from infercost.store.references import Reference, check_references
 
-REFERENCE = Reference("vm ratio", "here", "m.large", Decimal("0.1"), Decimal("1.14"), Decimal("1.41"), "2026-01-01", "raw list")
+REFERENCE = Reference(
+    "vm ratio", "here", "m.large", Decimal("0.1"), Decimal("1.14"), Decimal("1.41"), 180, "2026-01-01", "raw list"
+)
 
 
 def catalog(price: str | None, **changes) -> Catalog:
@@ -37,7 +39,7 @@ def test_an_offer_that_is_not_there_is_not_compared():
 @pytest.mark.parametrize("as_of", ["2025-06-01", "2025-06", "2025"])
 def test_a_reference_of_long_ago_proves_nothing_and_says_so(as_of):
     assert check_references(catalog("9"), [replace(REFERENCE, as_of=as_of)]) == (
-        (), ("cloud: 1 references are over 180 days apart, not compared",),
+        (), ("cloud: 1 references are too far from 2026-02-01, not compared",),
     )  # fmt: skip
 
 
