@@ -113,19 +113,27 @@ def _dominates(rival: Contender, own: Contender) -> bool:
 def explain_runner_up(candidates: Sequence[Candidate], slo: Slo, currency: str = "USD") -> str | None:
     """One line on why the first candidate outside the leading tie group lost; None without one.
 
+    The leader itself in another region or another serverless size is named only if nothing else is left.
+
     Args:
         candidates: in rank order.
         slo: what the replicas are sized for.
         currency: of the costs.
     """
-    loser = next((c for c in candidates if c.tie_group > 1), None)
-    if loser is None:
+    losers = [c for c in candidates if c.tie_group > 1]
+    if not losers:
         return None
     leader = candidates[0]
+    loser = next((c for c in losers if not _same_service(c, leader)), losers[0])
     best, cost = leader.cost.per_month.likely, loser.cost.per_month.likely
     comparable = _gaps(leader) == _gaps(loser) and 0 < best < cost
     more = f"; +{amount(float((cost - best) / best) * 100)} %" if comparable else ""
     return "; ".join(_reasons(leader, loser, slo, currency)) + more
+
+
+def _same_service(a: Candidate, b: Candidate) -> bool:
+    alike = (a.provider, a.mode) == (b.provider, b.mode)
+    return alike and (a.mode == "serverless" or a.instance_type == b.instance_type)
 
 
 def _reasons(leader: Candidate, loser: Candidate, slo: Slo, currency: str) -> Iterator[str]:

@@ -38,17 +38,20 @@ class Row:
     """``1``, or ``1=`` when others in the ranking cannot be told apart from it."""
     candidate: Candidate
     more_regions: int = 0
-    """Regions beside this one that serve the same instance and are not shown."""
+    """Regions beside this one in which the same is offered and not shown."""
+    more_sizes: int = 0
+    """Sizes beside this one of the same serverless offer that are not shown."""
     dearest: float = 0.0
     """How much more the dearest of those costs, relative to this one."""
 
     @property
     def elsewhere(self) -> str:
         """``+36 regions, up to +48 %``; empty where the row stands for itself."""
-        if not self.more_regions:
+        more = [(self.more_sizes, "size"), (self.more_regions, "region")]
+        names = " and ".join(figures.count(number, word) for number, word in more if number)
+        if not names:
             return ""
-        spread = f", up to +{self.dearest * 100:.0f} %" if self.dearest >= 0.005 else ", same cost"
-        return f"+{figures.count(self.more_regions, 'region')}{spread}"
+        return f"+{names}" + (f", up to +{self.dearest * 100:.0f} %" if self.dearest >= 0.005 else ", same cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,19 @@ class Bill:
 
 
 def ranking(estimate: Estimate) -> list[Row]:
-    """All rows, cheapest first; an instance in very many regions is one row."""
-    condensed = is_condensed(estimate)
-    kept = _cheapest_regions(estimate.candidates) if condensed else [[c] for c in estimate.candidates]
-    sizes = Counter(members[0].tie_group for members in kept)
+    """All rows, cheapest first; what is offered in very many regions or serverless sizes is one row."""
+    kept = _folded(estimate.candidates, regions=is_condensed(estimate))
+    renumbered = len(kept) < len(estimate.candidates)
+    ties = Counter(members[0].tie_group for members in kept)
     first: dict[int, int] = {}
     rows = []
     for position, members in enumerate(kept, 1):
         best = members[0]
-        # Ranks of the whole list have gaps once regions are folded, so positions are counted anew.
-        place = first.setdefault(best.tie_group, position if condensed else best.rank)
-        label = f"{place}=" if sizes[best.tie_group] > 1 else str(place)
-        rows.append(Row(label, best, len(members) - 1, _excess(members)))
+        # Ranks of the whole list have gaps once candidates are folded, so positions are counted anew.
+        place = first.setdefault(best.tie_group, position if renumbered else best.rank)
+        label = f"{place}=" if ties[best.tie_group] > 1 else str(place)
+        regions, sizes = (len(set(names)) - 1 for names in ([m.region for m in members], [m.instance_type for m in members]))
+        rows.append(Row(label, best, regions, sizes, _excess(members)))
     return rows
 
 
@@ -234,11 +238,16 @@ def actual(check: Check, symbol: str = "$") -> str:
     return figures.banded_milliseconds(check.actual)
 
 
-def _cheapest_regions(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
-    """Candidates by cloud, mode and instance, in rank order, each list's cheapest first."""
-    grouped: dict[tuple[str, str, str], list[Candidate]] = {}
+def _folded(candidates: Iterable[Candidate], *, regions: bool) -> list[list[Candidate]]:
+    """Candidates that share a row, in rank order, each list's cheapest first.
+
+    Serverless sizes always do: they are one service with a knob. Regions do where ``regions`` says so.
+    """
+    grouped: dict[tuple[str, str, str, str], list[Candidate]] = {}
     for candidate in candidates:
-        grouped.setdefault((candidate.provider, candidate.mode, candidate.instance_type), []).append(candidate)
+        size = candidate.instance_type if candidate.mode != "serverless" else ""
+        place = "" if regions else candidate.region
+        grouped.setdefault((candidate.provider, candidate.mode, size, place), []).append(candidate)
     return list(grouped.values())
 
 

@@ -198,3 +198,12 @@ def test_closest_misses_name_each_instance_once(build: SimpleNamespace) -> None:
     assert [(r.instance_type, r.region) for r in closest_misses(found)] == [("near", "here"), ("far", "here")]
     assert len(closest_misses(found, 1)) == 1
     assert closest_misses(build.estimate(build.offer())) == ()
+
+
+def test_another_instance_is_named_before_the_same_one_elsewhere(build: SimpleNamespace) -> None:
+    steady = [build.placement(name, replicas_low=2, replicas_high=2) for name in ("m.large", "m.huge")]
+    offers = [build.offer("0.10"), build.offer("0.20", region="there"), build.offer("0.30", "m.huge")]
+    found = build.estimate(*offers, placements=steady)
+    assert [c.instance_type for c in found.candidates] == ["m.large", "m.large", "m.huge"]
+    assert found.runner_up is not None
+    assert "m.huge" in found.runner_up

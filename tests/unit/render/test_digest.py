@@ -143,3 +143,17 @@ def test_prices_are_dated_aged_and_marked_when_derived(estimates):
 def test_a_long_list_says_how_much_is_left():
     assert digest.shorten(["a", "b", "c"], 2, "there") == ["a", "b", "and 1 more (there)"]
     assert digest.shorten(["a", "b"], 2, "there") == ["a", "b"]
+
+
+def test_serverless_sizes_are_one_row_a_region(make_candidate, make_estimate):
+    sizes = [
+        replace(make_candidate(i, i, ("a", f"r{i % 2}"), f"serverless-{i}", str(i)), mode="serverless") for i in range(1, 5)
+    ]
+    instance = make_candidate(5, 5, ("a", "r0"), "x", "9")
+    rows = digest.ranking(make_estimate((*sizes, instance)))
+    assert [(row.label, row.candidate.instance_type, row.more_sizes) for row in rows] == [
+        ("1", "serverless-1", 1),
+        ("2", "serverless-2", 1),
+        ("3", "x", 0),
+    ]
+    assert rows[0].elsewhere.startswith("+1 size, up to +")
