@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,5 +141,4 @@ def _loose_bytes(value: Any) -> int:
 
 def silence() -> None:
     """Keep ONNX Runtime's own log off the terminal."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     ort.set_default_logger_severity(_SILENT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ from infercost.domain.errors import MissingExtraError, ModelError, UsageError
 from infercost.runtime.accelerator import find_gpu
 from infercost.runtime.machine import usable_cores, usable_cpus
 from infercost.runtime.reasons import runtime_version
+from infercost.runtime.workers import QUIET_RUNTIME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,11 +108,10 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda"], available: Sequence[st
     """
     if wanted == "cpu":
         return "cpu"
-    if available is None:
-        import onnxruntime
-
-        available = onnxruntime.get_available_providers()
-    built, found = "CUDAExecutionProvider" in available, find_gpu() is not None
+    found = find_gpu() is not None
+    if wanted == "auto" and not found:
+        return "cpu"
+    built = "CUDAExecutionProvider" in (runtime_providers() if available is None else available)
     if built and found:
         return "cuda"
     if wanted == "cuda":
@@ -118,6 +119,14 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda"], available: Sequence[st
             raise MissingExtraError("cuda", "measuring on the GPU")
         raise ModelError("no GPU found (the NVIDIA driver's library does not answer); check nvidia-smi, or use --device cpu")
     return "cpu"
+
+
+def runtime_providers() -> list[str]:
+    """Execution providers that the installed ONNX Runtime is built with."""
+    os.environ.update({**QUIET_RUNTIME, **os.environ})
+    import onnxruntime
+
+    return list(onnxruntime.get_available_providers())
 
 
 def activation_bytes(facts: ModelFacts, batch: int) -> int:

@@ -31,6 +31,10 @@ _BOOT = "import sys; sys.path.append(sys.argv[1]); from infercost.runtime._worke
 
 _STDERR = "worker-stderr.txt"
 
+QUIET_RUNTIME = {"ORT_DISABLE_TELEMETRY": "1"}
+"""Official ONNX Runtime builds report to Microsoft unless told not to before they start. Models under
+measurement are the user's business, and an uploader's thread would be measured with them."""
+
 
 def ask_probe(request: Probe, folder: Path) -> ProbeReply | Failure:
     """Find shapes that run and trace the model; see ``_worker.probe``."""
@@ -58,7 +62,7 @@ def ask(request: Request, folder: Path) -> Reply:
         The reply; a crash is a ``Failure`` too. The process has ended when this returns or raises.
     """
     command = [sys.executable, "-P", "-c", _BOOT, str(_ROOT)]
-    environment = {**os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
+    environment = {**QUIET_RUNTIME, **os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
     stderr = folder / _STDERR
     with stderr.open("wb") as errors:
         # A session of its own: the terminal's Ctrl-C comes to us alone, and we end the worker.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -106,7 +107,12 @@ def test_auto_takes_the_cpu_without_a_word(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(settings, "find_gpu", lambda: None)
     assert choose_device("auto", CUDA) == "cpu"
     assert choose_device("auto", ("CPUExecutionProvider",)) == "cpu"
-    assert choose_device("auto") in ("cpu", "cuda")
+    assert choose_device("auto") == "cpu"
+
+
+def test_the_runtime_is_asked_for_its_providers() -> None:
+    assert "CPUExecutionProvider" in settings.runtime_providers()
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 
 
 def test_asking_for_a_gpu_that_is_not_there_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

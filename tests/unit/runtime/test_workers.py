@@ -49,6 +49,7 @@ def test_a_worker_measures_in_a_process_of_its_own(nets: Any, saved: Any, tmp_pa
     assert reply.memory_bytes is not None
     assert reply.memory_bytes > 0
     assert not list(tmp_path.glob("infercost-*"))
+    assert not (tmp_path / ".ses").exists(), "ONNX Runtime's telemetry has started"
 
 
 def test_a_models_trouble_is_a_failure_and_says_nothing_aloud(
