@@ -33,6 +33,7 @@ __all__ = [
     "Flag",
     "Location",
     "Manifest",
+    "add_files",
     "encode_snapshot",
     "read_catalog",
     "read_manifest",
@@ -256,13 +257,28 @@ def encode_snapshot(
         "licence": catalog.licence,
         "derived": catalog.derived,
         "derivation": catalog.derivation,
-        "files": {name: {"sha256": sha256(data).hexdigest(), "rows": data.count(b"\n") - 1} for name, data in tables.items()},
+        "files": {name: _fingerprint(data) for name, data in tables.items()},
         "flags": {flag: {"meaning": entry.meaning, "warns": entry.warns} for flag, entry in known.items()},
         "known_gaps": list(known_gaps),
         "explanations": [{"check": e.check, "subject": e.subject, "reason": e.reason} for e in explanations],
         "sources": [dict(source) for source in sources],
     }
-    return {**tables, MANIFEST: (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()}
+    return {**tables, MANIFEST: _encode_manifest(manifest)}
+
+
+def add_files(files: Mapping[str, bytes], extra: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a snapshot with further tables, hashed by its manifest like the others."""
+    manifest = json.loads(files[MANIFEST])
+    manifest["files"] |= {name: _fingerprint(data) for name, data in extra.items()}
+    return {**files, **extra, MANIFEST: _encode_manifest(manifest)}
+
+
+def _fingerprint(data: bytes) -> dict[str, Any]:
+    return {"sha256": sha256(data).hexdigest(), "rows": data.count(b"\n") - 1}
+
+
+def _encode_manifest(manifest: Mapping[str, Any]) -> bytes:
+    return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _encode_regions(regions: Mapping[str, Region]) -> bytes:
