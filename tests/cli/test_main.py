@@ -60,7 +60,8 @@ def test_python_offers_the_same_pipeline(profile):
     estimate = package.estimate(profile, rps=50, slo="p99=100ms", providers=["vertex"])
     frame = package.to_frame(estimate)
     assert len(frame) == estimate.summary.feasible
-    assert frame["usd_per_month"].is_monotonic_increasing
+    assert frame["per_month"].is_monotonic_increasing
+    assert set(frame["currency"]) == {"USD"}
     assert package.gate(estimate, max_monthly=5000).outcome == "pass"
     with pytest.raises(package.InfercostError, match="give --max-monthly"):
         package.gate(estimate)

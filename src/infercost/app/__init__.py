@@ -3,7 +3,9 @@
 Every function here is re-exported by :mod:`infercost`; the command line calls nothing else.
 """
 
-from infercost.app.pricing import Question, answer, ask, budget, estimate, gate, judge, to_frame
+from infercost.app.frames import to_frame
+from infercost.app.judging import budget, gate, judge
+from infercost.app.pricing import Question, answer, ask, estimate
 from infercost.app.profiling import demo_model, inspect, inspection, load_or_profile, load_profile, profile, save
 
 __all__ = [

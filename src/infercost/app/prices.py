@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from infercost.app.pricebook import LATEST, discounted, lock_prices, open_book
 from infercost.app.selection import choose_providers, choose_regions
 from infercost.domain.errors import NoPriceError, UnknownNameError
+from infercost.domain.price import Offer, Rate
 from infercost.domain.price_report import (
     CheckedFinding,
     Impact,
@@ -72,17 +73,18 @@ def show_prices(
     chosen = choose_providers(all_providers(), providers)
     book = open_book(chosen.values(), prices=prices)
     where = _regions(chosen, book, regions)
-    rows = [row for name, volume in book.volumes.items() for row in _rows(volume)]
+    entries = [entry for volume in book.volumes.values() for entry in _entries(volume)]
     if kinds:
-        known = {row.kind for row in rows}
+        known = {entry.kind for entry in entries}
         for kind in kinds:
             if kind not in known:
                 raise UnknownNameError("kind of price", kind, known)
-        rows = [row for row in rows if row.kind in kinds]
-    rows = _named(rows, names)
-    found = [row for row in rows if row.region == "*" or row.region in where[row.provider]]
-    if not found:
-        raise NoPriceError(_not_there(rows, where))
+        entries = [entry for entry in entries if entry.kind in kinds]
+    entries = _named(entries, names)
+    matching = [e for e in entries if e.region == "*" or e.region in where[e.volume.catalog.provider]]
+    if not matching:
+        raise NoPriceError(_not_there(entries, where))
+    found = [_row(entry) for entry in matching]
     day = today or datetime.now(UTC).date()
     return PriceList(
         price_catalogs=tuple(_describe(v.catalog, day) for n, v in book.volumes.items() if where[n]),
@@ -231,51 +233,62 @@ def _regions(chosen: Mapping[str, Provider], book: Book, names: Sequence[str] | 
     return choose_regions(chosen, book.catalogs, spelled)
 
 
-def _rows(volume: Volume) -> Iterator[PriceRow]:
+class _Entry(NamedTuple):
+    """A price before it becomes a row: rows are made for what matches only."""
+
+    kind: str
+    region: str
+    name: str
+    price: Offer | Rate | ExtraPrice
+    volume: Volume
+
+
+def _entries(volume: Volume) -> Iterator[_Entry]:
     from infercost.store.extras import read_extras
 
-    catalog = volume.catalog
-    manifest_flags = {flag: entry.meaning for flag, entry in volume.snapshot.manifest().flags.items()}
-    for o in catalog.offers:
-        region = catalog.regions.get(o.region)
-        yield PriceRow(
-            provider=catalog.provider, region=o.region, kind=o.mode, name=o.instance_type, price=o.price, unit=o.unit,
-            currency=catalog.currency, as_of=(region.as_of if region else "") or catalog.as_of, source=catalog.source,
-            flag=o.flag, note=manifest_flags.get(o.flag, "") if o.flag else catalog.derivation or "",
-        )  # fmt: skip
-    for r in catalog.rates:
-        yield PriceRow(
-            provider=catalog.provider, region=r.region, kind="rate", name=r.item, price=r.price, unit=r.unit,
-            currency=catalog.currency, as_of=r.as_of, source=r.source, from_quantity=r.from_quantity,
-        )  # fmt: skip
+    for offer in volume.catalog.offers:
+        yield _Entry(offer.mode, offer.region, offer.instance_type, offer, volume)
+    for rate in volume.catalog.rates:
+        yield _Entry("rate", rate.region, rate.item, rate, volume)
     for extra in read_extras(volume.snapshot.location):
-        yield _extra_row(extra)
+        yield _Entry(extra.kind, extra.region, extra.instance_type, extra, volume)
 
 
-def _extra_row(e: ExtraPrice) -> PriceRow:
-    terms = ", ".join(text for text in (e.term, e.payment, "" if e.applies_to == e.kind else e.applies_to) if text)
-    return PriceRow(
-        provider=e.provider, region=e.region, kind=e.kind, name=e.instance_type, price=e.price, unit=e.unit,
-        currency=e.currency, as_of=e.as_of, source=e.source, terms=terms, note="shown only: estimates do not use it",
+def _row(entry: _Entry) -> PriceRow:
+    price, catalog = entry.price, entry.volume.catalog
+    row = PriceRow(
+        provider=catalog.provider, region=entry.region, kind=entry.kind, name=entry.name, price=price.price, unit=price.unit,
+        currency=catalog.currency, as_of=catalog.as_of, source=catalog.source,
     )  # fmt: skip
+    if isinstance(price, Offer):
+        region = catalog.regions.get(price.region)
+        meanings = entry.volume.snapshot.manifest().flags if price.flag else {}
+        note = meanings[price.flag].meaning if price.flag in meanings else catalog.derivation or ""
+        return replace(row, as_of=(region.as_of if region else "") or catalog.as_of, flag=price.flag, note=note)
+    row = replace(row, as_of=price.as_of, source=price.source)
+    if isinstance(price, Rate):
+        return replace(row, from_quantity=price.from_quantity)
+    other = "" if price.applies_to == price.kind else price.applies_to
+    terms = ", ".join(text for text in (price.term, price.payment, other) if text)
+    return replace(row, terms=terms, note="shown only: estimates do not use it")
 
 
-def _named(rows: list[PriceRow], names: Sequence[str] | None) -> list[PriceRow]:
+def _named(entries: list[_Entry], names: Sequence[str] | None) -> list[_Entry]:
     if not names:
-        return rows
-    known = {row.name for row in rows}
+        return entries
+    known = {entry.name for entry in entries}
     matching: set[str] = set()
     for pattern in names:
         found = {name for name in known if fnmatchcase(name.lower(), pattern.lower())}
         if not found:
             raise UnknownNameError("instance type or rate", pattern, known)
         matching |= found
-    return [row for row in rows if row.name in matching]
+    return [entry for entry in entries if entry.name in matching]
 
 
-def _not_there(rows: Sequence[PriceRow], where: Mapping[str, Sequence[str]]) -> str:
-    names = list(dict.fromkeys(row.name for row in rows))
-    places = list(dict.fromkeys(f"{row.provider}:{row.region}" for row in rows))
+def _not_there(entries: Sequence[_Entry], where: Mapping[str, Sequence[str]]) -> str:
+    names = list(dict.fromkeys(entry.name for entry in entries))
+    places = list(dict.fromkeys(f"{entry.volume.catalog.provider}:{entry.region}" for entry in entries))
     asked = ", ".join(region for regions in where.values() for region in regions)
     what = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     there = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Literal
 
 from infercost._version import __version__
@@ -15,13 +14,10 @@ from infercost.domain.errors import UsageError
 from infercost.domain.plan import Misfit
 from infercost.domain.profile import Profile
 from infercost.domain.traffic import LOG_BYTES, Slo, Traffic
-from infercost.domain.verdict import Budget, Verdict
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-
-    import pandas as pd
 
     from infercost.domain.discount import Discounts
     from infercost.domain.estimate import Estimate
@@ -226,83 +222,6 @@ def estimate(
     return answer(question, source if isinstance(source, Profile) else load_or_profile(source))
 
 
-def gate(
-    estimated: Estimate,
-    *,
-    max_monthly: Decimal | float | str | None = None,
-    max_per_million: Decimal | float | str | None = None,
-    max_p99_ms: float | None = None,
-    max_price_age_days: int | None = None,
-) -> Verdict:
-    """Judge the cheapest candidate of an estimate against budgets (in its currency, milliseconds, days).
-
-    Raises:
-        UsageError: no budget is given, or one is not above zero.
-    """
-    return judge(estimated, budget(max_monthly, max_per_million, max_p99_ms, max_price_age_days))
-
-
-def judge(estimated: Estimate, limits: Budget) -> Verdict:
-    """Judge an estimate against a budget made by :func:`budget`."""
-    from infercost.engine.gate import gate as judge_candidate
-
-    return judge_candidate(estimated, limits)
-
-
-def budget(
-    max_monthly: Decimal | float | str | None = None,
-    max_per_million: Decimal | float | str | None = None,
-    max_p99_ms: float | None = None,
-    max_price_age_days: int | None = None,
-) -> Budget:
-    """A checked budget; see :func:`gate`."""
-    if max_monthly is None and max_per_million is None and max_p99_ms is None:
-        raise UsageError("a gate needs a budget; give --max-monthly, --max-per-million or --max-p99")
-    if max_p99_ms is not None and not 0 < max_p99_ms < float("inf"):
-        raise UsageError(f"--max-p99 must be above 0, got {max_p99_ms:g} ms")
-    if max_price_age_days is not None and max_price_age_days < 0:
-        raise UsageError(f"--max-price-age must not be negative, got {max_price_age_days}")
-    return Budget(
-        max_monthly=_money("--max-monthly", max_monthly),
-        max_per_million=_money("--max-per-million", max_per_million),
-        max_p99_ms=max_p99_ms,
-        max_price_age_days=max_price_age_days,
-    )
-
-
-def to_frame(estimated: Estimate) -> pd.DataFrame:
-    """One row a candidate with flat columns; money as float64 USD, for analysis and not for billing."""
-    import pandas as pd
-
-    rows = [
-        {
-            "rank": c.rank,
-            "tie_group": c.tie_group,
-            "provider": c.provider,
-            "region": c.region,
-            "mode": c.mode,
-            "instance_type": c.instance_type,
-            "accelerator": c.accelerator,
-            "replicas": c.replicas.mean,
-            "workers": c.serving.workers,
-            "threads": c.serving.threads,
-            "max_batch": c.serving.max_batch,
-            "p50_ms": c.latency_ms.p50,
-            "p95_ms": c.latency_ms.p95,
-            "p99_ms": c.latency_ms.p99,
-            "capacity_rps": c.capacity_rps,
-            "utilization": c.utilization,
-            "provenance": c.provenance,
-            "usd_per_million_low": float(c.cost.per_million.low),
-            "usd_per_million": float(c.cost.per_million.likely),
-            "usd_per_million_high": None if c.cost.per_million.high is None else float(c.cost.per_million.high),
-            "usd_per_month": float(c.cost.per_month.likely),
-        }
-        for c in estimated.candidates
-    ]
-    return pd.DataFrame(rows)
-
-
 def _load_catalogs(
     providers: Mapping[str, Provider], given: Sequence[Catalog] | None, prices: str | None, currency: str
 ) -> tuple[list[Catalog], tuple[str, ...]]:
@@ -367,15 +286,3 @@ def _targets(question: Question, table: HardwareTable) -> tuple[list[Hardware], 
         if (provider, name) not in table.instances
     ]
     return known, unknown
-
-
-def _money(name: str, value: Decimal | float | str | None) -> Decimal | None:
-    if value is None:
-        return None
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        raise UsageError(f"{name} must be an amount of money, got {value!r}; write it like {name} 500") from None
-    if not amount.is_finite() or amount <= 0:
-        raise UsageError(f"{name} must be above 0, got {value}")
-    return amount
