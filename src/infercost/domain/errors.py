@@ -6,7 +6,6 @@ catch either. ``exit_code`` is what the command line returns (see docs/reference
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,6 +62,8 @@ class UnknownNameError(UsageError, LookupError):
     """A provider, region or instance type that the price book does not know."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
+        from difflib import get_close_matches  # costs more than all else here, and only errors need it
+
         known = sorted(known)
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         suggestion = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known[:8])}"

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infercost.domain.errors import ArtifactError
@@ -34,10 +35,14 @@ def shipped(package: str) -> Location:
     Raises:
         ArtifactError: there is no such package.
     """
+    # Found without importing it and without importlib.resources, which would cost as much as reading the prices.
     try:
-        folder = files(package) / "prices"
-    except (ImportError, TypeError):
-        raise ArtifactError(f"there is no package {package} to read prices from; check Provider.catalog_package") from None
+        spec = find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise ArtifactError(f"there is no package {package} to read prices from; check Provider.catalog_package")
+    folder = Path(spec.submodule_search_locations[0]) / "prices"
     return Location(folder, f"prices of {package}", f"prices/{{}} of {package}", _REMEDY)
 
 
