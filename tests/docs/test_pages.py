@@ -8,6 +8,7 @@ one wrote. By language of the block:
 - ``console`` without a ``$ ``, ``sh``, ``bash``: each line is such a command, without output.
 - ``python``: runs in one namespace a page.
 - ``yaml``: the one-line ``run:`` steps of a CI job run; 3 and 4 are exits of a gate that works.
+  With a file name after the language, the block is written to that file.
 - ``json``, ``toml``: must parse. ``text``, or no language: for reading.
 
 Commands that set up an environment are left out: the build session of ``nox`` is their test.
@@ -33,7 +34,7 @@ import infercost
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if p.parent.name != "adr")]
-FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\S*)[^\n]*\n(?P<body>.*?)^(?P=indent)```\s*$", re.M | re.S)
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\S*)[ ]*(?P<file>[^\n]*)\n(?P<body>.*?)^(?P=indent)```\s*$", re.M | re.S)
 SETS_UP = re.compile(r"^(pip|pipx|uv|nox|git|python3? -m venv|source|\.|cd)\b")
 STEP = re.compile(r"^\s*(?:- )?run: (?!\|)(?P<command>.+)$", re.M)
 OUTPUT = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -49,6 +50,7 @@ class Block:
     line: int
     language: str
     body: str
+    file: str = ""
 
     @property
     def where(self) -> str:
@@ -69,7 +71,7 @@ def blocks_of(page: Path) -> list[Block]:
     for match in FENCE.finditer(text):
         indent = len(match["indent"])
         body = "".join(line[indent:] for line in match["body"].splitlines(keepends=True))
-        found.append(Block(page, text.count("\n", 0, match.start()) + 1, match["language"], body))
+        found.append(Block(page, text.count("\n", 0, match.start()) + 1, match["language"], body, match["file"].strip()))
     return found
 
 
@@ -113,6 +115,8 @@ class Reader:
 
     def follow(self, block: Block) -> None:
         match block.language:
+            case "yaml" if block.file:
+                (self.folder / block.file).write_text(block.body, encoding="utf-8")
             case "console" | "sh" | "bash" | "yaml":
                 for command in commands_of(block):
                     self.type(command, block)

@@ -6,7 +6,7 @@ an upgrade, is called ``<as_of>.s<hash>``. A folder is written aside and renamed
 there whole or not at all, and it is never changed after that: history stays, and an old estimate can
 be reproduced bit for bit. The rename also settles which of two concurrent refreshes gets which number,
 so writers need no lock. The newest folder is the current snapshot; there is no pointer beside it that
-could be wrong. Why so: ``docs/adr/0007-price-history.md``.
+could be wrong. Why so: ``docs/adr/0008-price-history.md``.
 """
 
 from __future__ import annotations
