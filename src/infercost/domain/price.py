@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -91,6 +90,8 @@ class ExchangeRate:
 
 
 def _iso_day(text: str) -> str | None:
+    from datetime import date
+
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
