@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from infercost.store.price_lock import PriceLock
     from infercost.store.snapshots import Snapshot
 
-__all__ = ["LATEST", "Book", "Volume", "choose_currency", "discounted", "exchanged", "lock_prices", "open_book"]
+__all__ = ["LATEST", "Book", "Volume", "choose_currency", "discounted", "exchanged", "lock_prices", "open_book", "stale_rate"]
 
 LATEST = "latest"
 """Value of ``--prices`` that takes the newest prices in spite of a lock."""
@@ -102,6 +102,16 @@ def choose_currency(currency: str | None, fx: str | ExchangeRate | None, today: 
     if rate is not None and rate.as_of > today.isoformat():
         raise UsageError(f"the exchange rate is of {rate.as_of}, which is in the future; give the day that it was had on")
     return chosen, rate
+
+
+def stale_rate(rate: ExchangeRate | None, today: date) -> tuple[str, ...]:
+    """A warning where the user's exchange rate is older than prices may be."""
+    from infercost.engine.caveats import STALE_AFTER_DAYS
+
+    age = 0 if rate is None else (today - date.fromisoformat(rate.as_of)).days
+    if rate is None or age <= STALE_AFTER_DAYS:
+        return ()
+    return (f"the exchange rate is {age} days old ({rate.as_of}); give a newer one: --fx {rate.currency}=RATE@DATE",)
 
 
 def exchanged(catalogs: Iterable[Catalog], currency: str, rate: ExchangeRate | None) -> list[Catalog]:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from infercost._version import __version__
-from infercost.app.pricebook import choose_currency, discounted, exchanged, open_book
+from infercost.app.pricebook import choose_currency, discounted, exchanged, open_book, stale_rate
 from infercost.app.profiling import load_or_profile
 from infercost.app.selection import choose_providers, choose_regions, restrict
 from infercost.domain.errors import UsageError
@@ -108,6 +108,7 @@ def ask(
     money, rate = choose_currency(currency, fx, day)
     books, warnings = _load_catalogs(chosen, catalogs, prices, money)
     books = discounted(books, discounts, search=catalogs is None)
+    warnings += stale_rate(rate, day)
     where = choose_regions(chosen, books, regions)
     return Question(
         rps=rps,

@@ -76,6 +76,37 @@ class HostingRules:
     """vCPUs of a replica that the platform itself takes."""
 
 
+Billed = Literal["billed", "free", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingMode:
+    """How one way of serving is billed. None and ``unknown`` where no source says."""
+
+    name: str
+    """``realtime``, ``serverless``, ``async``, ``batch`` …"""
+    title: str
+    """What the cloud calls it."""
+    per: str
+    """What a price is for: ``instance-hour``, ``second at a memory size`` …"""
+    granularity_s: float | None = None
+    """Billed time is rounded up to multiples of this."""
+    minimum_s: float | None = None
+    starting: Billed = "unknown"
+    """While an instance starts and loads the model."""
+    idle: Billed = "unknown"
+    """While it is up without a request."""
+    failed: Billed = "unknown"
+    """Where it fails to start, or a job fails."""
+    scales_to_zero: bool | None = None
+    prices: Literal["estimated", "shown", "missing"]
+    """``estimated``: estimates use them. ``shown``: a refresh reads them and ``prices show`` has them.
+    ``missing``: no source is read."""
+    verified: bool
+    """Whether every rule given here stands in ``source``; if not, it says which are assumed."""
+    source: str
+
+
 @runtime_checkable
 class Provider(Protocol):
     """A cloud. Found by the entry-point group ``infercost.providers``."""
@@ -143,5 +174,7 @@ class CloudProvider:
     hosting: HostingRules
     serverless: ServerlessRules | None = None
     not_priced: tuple[str, ...] = ()
+    modes: tuple[ServingMode, ...] = ()
+    """Every way of serving that the cloud sells, estimated or not."""
     refresh: str | None = None
     """See ``Refreshes``."""

@@ -132,6 +132,12 @@ def test_a_currency_or_rate_that_cannot_be_used_is_refused(currency, fx, message
         choose_currency(currency, fx, TODAY)
 
 
+def test_an_old_rate_warns():
+    (warning,) = app.ask(rps=1, fx="EUR=0.5@2026-10-01", today=TODAY).warnings
+    assert "the exchange rate is 54 days old (2026-10-01)" in warning
+    assert app.ask(rps=1, fx="EUR=0.5@2026-10-25", today=TODAY).warnings == ()
+
+
 def test_discounts_of_the_working_directory_apply_unless_not_searched_for(folder):
     (folder / "infercost-discounts.yml").write_text("version: 1\npercentages:\n  - {provider: sagemaker, percent: 50}\n")
     (found,) = discounted([SAGEMAKER], None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infercost.domain.provider import Charge, CloudProvider, HostingRules
+from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServingMode
 
 __all__ = ["PROVIDER"]
 
@@ -47,6 +47,43 @@ PROVIDER = CloudProvider(
         " no payload limit is documented, but 5 MB/s and 500 requests a second an endpoint until raised:"
         " learn.microsoft.com/azure/machine-learning/how-to-manage-quotas; the 20 % more cores that upgrades need are quota,"
         " not billed; billing by the second and 1 GiB for the platform are assumed",
+    ),
+    modes=(
+        ServingMode(
+            name="realtime",
+            title="managed online endpoint",
+            per="instance-hour, at the price of the virtual machine",
+            granularity_s=1.0,
+            minimum_s=0.0,
+            idle="billed",
+            scales_to_zero=False,
+            prices="estimated",
+            verified=False,
+            source="compute and networking are billed while deployed, with no surcharge:"
+            " learn.microsoft.com/azure/machine-learning/concept-endpoints-online; the step of one second is assumed",
+        ),
+        ServingMode(
+            name="batch",
+            title="batch endpoint on a compute cluster",
+            per="instance-hour, at the price of the virtual machine",
+            scales_to_zero=True,
+            prices="missing",
+            verified=False,
+            source="jobs run on clusters that scale to zero:"
+            " learn.microsoft.com/azure/machine-learning/concept-endpoints-batch; machines are"
+            " billed as virtual machines, of sizes that online endpoints do not all accept. No price is derived from those",
+        ),
+        ServingMode(
+            name="low_priority",
+            title="batch endpoint on low-priority machines",
+            per="instance-hour",
+            scales_to_zero=True,
+            prices="shown",
+            verified=False,
+            source="surplus capacity at a lower price that may be taken away:"
+            " learn.microsoft.com/azure/machine-learning/how-to-use-low-priority-batch; a refresh reads Low Priority and"
+            " Spot prices. Rules of billing were not found",
+        ),
     ),
     not_priced=(
         "taxes, support plans, private discounts, reservations and savings plans",

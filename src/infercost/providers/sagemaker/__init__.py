@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServerlessRules
+from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServerlessRules, ServingMode
 
 __all__ = ["PROVIDER"]
 
@@ -80,6 +80,66 @@ PROVIDER = CloudProvider(
         f" concurrency up to 200, payload up to 4 MB ({_SERVERLESS_DOC}, {_HOSTING_FAQ}). Assumed, for lack of a published"
         " figure: one vCPU per 1,769 MB as on AWS Lambda, which runs it; Cascade Lake; 5 s to start a container;"
         " 300 s until an idle one is taken away",
+    ),
+    modes=(
+        ServingMode(
+            name="realtime",
+            title="real-time endpoint",
+            per="instance-hour",
+            granularity_s=1.0,
+            minimum_s=0.0,
+            idle="billed",
+            scales_to_zero=False,
+            prices="estimated",
+            verified=False,
+            source="billed while deployed, with or without requests: aws.amazon.com/sagemaker-ai/pricing; the step of one"
+            " second and no minimum are assumed. Endpoints of inference components can scale to zero and are not modelled",
+        ),
+        ServingMode(
+            name="serverless",
+            title="serverless endpoint",
+            per="second at a memory size",
+            granularity_s=0.001,
+            minimum_s=0.0,
+            idle="free",
+            scales_to_zero=True,
+            prices="estimated",
+            verified=False,
+            source=f"billed by the millisecond of processing, nothing while idle: {_SERVERLESS_DOC}; whether a cold start is"
+            " billed is not stated there",
+        ),
+        ServingMode(
+            name="serverless, provisioned",
+            title="provisioned concurrency",
+            per="second provisioned, and second of use, at a memory size",
+            idle="billed",
+            scales_to_zero=False,
+            prices="shown",
+            verified=True,
+            source=f"capacity is kept warm and paid for, and use on top of it: {_SERVERLESS_DOC}",
+        ),
+        ServingMode(
+            name="async",
+            title="asynchronous endpoint",
+            per="instance-hour",
+            idle="billed",
+            scales_to_zero=True,
+            prices="shown",
+            verified=False,
+            source="the instance count can scale to zero when no requests are queued, and then nothing is paid:"
+            " docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html; that instances which wait are billed follows"
+            " from it",
+        ),
+        ServingMode(
+            name="batch",
+            title="batch transform",
+            per="instance-hour",
+            scales_to_zero=True,
+            prices="shown",
+            verified=False,
+            source="instances exist for the length of a job: docs.aws.amazon.com/sagemaker/latest/dg/batch-transform.html;"
+            " what is billed while they start, and the step, were not found",
+        ),
     ),
     not_priced=(
         "taxes, support plans, private discounts and SageMaker Savings Plans",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infercost.domain.provider import Charge, CloudProvider, HostingRules
+from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServingMode
 
 __all__ = ["PROVIDER"]
 
@@ -54,6 +54,42 @@ PROVIDER = CloudProvider(
         " cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type; about one vCPU a replica for system processes,"
         " and two nodes for availability: cloud.google.com/vertex-ai/docs/predictions/configure-compute; billing in steps"
         " of 30 s and 1 GiB for the platform are assumed",
+    ),
+    modes=(
+        ServingMode(
+            name="realtime",
+            title="online prediction on an endpoint",
+            per="node-hour",
+            granularity_s=30.0,
+            minimum_s=30.0,
+            idle="billed",
+            failed="free",
+            scales_to_zero=False,
+            prices="estimated",
+            verified=False,
+            source="paid for while deployed, even if no prediction is made; models that failed to deploy are not charged; no"
+            " scale to zero: cloud.google.com/vertex-ai/pricing; steps of 30 s are assumed",
+        ),
+        ServingMode(
+            name="batch",
+            title="batch prediction",
+            per="node-hour",
+            scales_to_zero=True,
+            prices="missing",
+            verified=False,
+            source="a node hour is the time that a machine runs the job or waits ready for it:"
+            " cloud.google.com/ai-platform/prediction/pricing (the product before Vertex AI). The SKUs are named"
+            " Online/Batch Prediction, so it is likely to cost the same; that is not stated, and no estimate assumes it",
+        ),
+        ServingMode(
+            name="spot",
+            title="Spot nodes of an endpoint",
+            per="node-hour",
+            prices="shown",
+            verified=False,
+            source="SKUs of the Cloud Billing Catalog, read by a refresh; nodes may be taken away at any time. Rules of"
+            " billing were not found",
+        ),
     ),
     not_priced=(
         "taxes, support plans, private discounts and committed-use discounts",
