@@ -18,5 +18,5 @@ def test_a_rate_is_read_exactly():
     "text", ["", "EUR", "EUR=1", "eur=1@2026-11-01", "EUR=1e3@2026-11-01", "EUR=NaN@2026-11-01", "EUR=1@now"]
 )
 def test_what_is_no_rate_shows_how_to_write_one(text):
-    with pytest.raises(UsageError, match="--fx EUR=0.92@2026-11-01"):
+    with pytest.raises(UsageError, match=r"--fx EUR=0\.92@2026-11-01"):
         ExchangeRate.parse(text)
