@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import typer
 
 from infercost.domain.errors import UsageError
+from infercost.domain.quantities import parse_bytes, parse_milliseconds
 
 DEVICES: Final[tuple[Literal["auto", "cpu", "cuda"], ...]] = ("auto", "cpu", "cuda")
 PLACES: Final[tuple[Literal["internet", "in-region"], ...]] = ("internet", "in-region")
-
-_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[a-zA-Z]*)")
-_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>us|ms|s|)")
-_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 ModelOrProfile = Annotated[Path, typer.Argument(help="An .onnx model (measured first, cached) or a saved profile.json.")]
 Rps = Annotated[float, typer.Option("--rps", help="Mean requests a second.", envvar="INFERCOST_RPS")]
@@ -106,12 +102,7 @@ def parse_size(text: str | None, option: str) -> int | None:
     Raises:
         UsageError: the text is not a size.
     """
-    if text is None:
-        return None
-    match = _SIZE.fullmatch(text.strip())
-    if match is None or match["unit"].lower() not in _UNITS:
-        raise UsageError(f"cannot read the size {text!r}; write it like {option} 150kB (B, kB, MB, GB, KiB, MiB or GiB)")
-    return round(float(match["number"]) * _UNITS[match["unit"].lower()])
+    return None if text is None else parse_bytes(text, f"{option} 150kB")
 
 
 def parse_ms(text: str, option: str) -> float:
@@ -120,10 +111,7 @@ def parse_ms(text: str, option: str) -> float:
     Raises:
         UsageError: the text is not a duration.
     """
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"cannot read the duration {text!r}; write it like {option} 80ms")
-    return float(match["number"]) * {"us": 1e-3, "ms": 1.0, "s": 1e3, "": 1.0}[match["unit"]]
+    return parse_milliseconds(text, f"{option} 80ms")
 
 
 def parse_dims(texts: list[str] | None) -> dict[str, int]:
