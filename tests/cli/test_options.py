@@ -23,11 +23,11 @@ def test_a_bad_size_names_the_option(text):
 
 
 def test_dimensions_are_read():
-    assert parse_dims(["seq=128", "batch=4"]) == {"seq": 128, "batch": 4}
+    assert parse_dims(["seq=128", "batch=4", "a=b=2"]) == {"seq": 128, "batch": 4, "a=b": 2}
     assert parse_dims(None) == {}
 
 
-@pytest.mark.parametrize("text", ["seq", "=3", "seq=", "seq=0", "seq=-1", "seq=x", "seq=1.5"])
+@pytest.mark.parametrize("text", ["seq", "=3", "seq=", "seq=0", "seq=-1", "seq=x", "seq=1.5", "seq=99999999999999999999"])
 def test_a_bad_dimension_shows_the_form(text):
     with pytest.raises(UsageError, match="--dim seq=128"):
         parse_dims([text])

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from infercost.domain.provider import Provider
 
 
+def split(names: Sequence[str] | None) -> list[str]:
+    """Names in lower case, those within one text parted at commas: ``["us-east-1,EastUS"]`` names two."""
+    return [part.strip().lower() for name in names or () for part in name.split(",") if part.strip()]
+
+
 def choose_providers(known: Iterable[Provider], names: Sequence[str] | None) -> dict[str, Provider]:
     """The named clouds, or all of them.
 
@@ -22,10 +27,11 @@ def choose_providers(known: Iterable[Provider], names: Sequence[str] | None) -> 
         UnknownNameError: a name is not a provider that is installed.
     """
     by_name = {provider.name: provider for provider in known}
-    for name in names or ():
+    wanted = split(names)
+    for name in wanted:
         if name not in by_name:
             raise UnknownNameError("provider", name, by_name)
-    return {name: provider for name, provider in by_name.items() if not names or name in names}
+    return {name: provider for name, provider in by_name.items() if not wanted or name in wanted}
 
 
 def choose_regions(
@@ -36,16 +42,18 @@ def choose_regions(
     Args:
         providers: the clouds in question.
         catalogs: one a cloud.
-        names: ``region``, ``provider:region``, ``all`` or ``provider:all``; None means each cloud's default.
+        names: ``region``, ``provider:region``, ``all`` or ``provider:all``, in any case and also several in
+            one text parted by commas; None means each cloud's default.
 
     Raises:
         UnknownNameError: no cloud in question has a region of that name.
     """
     known = {catalog.provider: catalog.regions for catalog in catalogs}
-    if not names:
+    wanted = split(names)
+    if not wanted:
         return {name: (provider.default_region,) for name, provider in providers.items()}
     chosen: dict[str, dict[str, None]] = {name: {} for name in providers}
-    for name in names:
+    for name in wanted:
         matches = _matches(name, known)
         for provider, region in matches:
             chosen[provider][region] = None
@@ -57,7 +65,7 @@ def _matches(name: str, known: Mapping[str, Mapping[str, object]]) -> list[tuple
     if owner and owner not in known:
         raise UnknownNameError("provider", owner, known)
     within = [owner] if owner else list(known)
-    if region.lower() == "all":
+    if region == "all":
         return [(provider, key) for provider in within for key in known[provider]]
     matches = [(provider, region) for provider in within if region in known[provider]]
     if not matches:
@@ -95,8 +103,8 @@ def restrict(
         return kept
     names = {offer.instance_type for catalog in kept for offer in catalog.offers}
     matching: set[str] = set()
-    for pattern in instances:
-        found = {name for name in names if fnmatchcase(name.lower(), pattern.lower())}
+    for pattern in split(instances):
+        found = {name for name in names if fnmatchcase(name.lower(), pattern)}
         if not found:
             raise UnknownNameError("instance type", pattern, names, hint="(in the chosen regions)")
         matching |= found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,8 +102,29 @@ app.add_typer(prices.app, name="prices", short_help="Look into the price book, r
 
 
 def main() -> None:
-    """Entry point of the ``infercost`` command."""
+    """Run the command line of this process; :mod:`infercost.__main__` is the way in."""
+    signal.signal(signal.SIGTERM, _terminate)
+    prepare_streams()
     # A command lives for seconds and pricing makes thousands of values that all stay: collecting
     # cycles finds none and takes a fifth of an estimate's time (docs/benchmarks.md).
     gc.disable()
     app()
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    # As an exception it unwinds: workers are stopped and temporary folders removed.
+    sys.exit(143)
+
+
+def prepare_streams() -> None:
+    """Make stdout and stderr able to take any text.
+
+    Data that goes to a file or a pipe is UTF-8 whatever the locale; a terminal shows ``?`` for what
+    it cannot show; a stream that the caller closed swallows what is said.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - lives as long as we do
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")

@@ -118,13 +118,13 @@ def parse_dims(texts: list[str] | None) -> dict[str, int]:
     """Sizes by dimension name from ``seq=128``.
 
     Raises:
-        UsageError: a text is not of that form, or a size is below 1.
+        UsageError: a text is not of that form, or a size is not from 1 to 2147483647.
     """
     dims: dict[str, int] = {}
     for text in texts or ():
-        name, sign, size = text.partition("=")
-        if not sign or not name or not size.strip().isdecimal() or int(size) < 1:
-            raise UsageError(f"cannot read the dimension {text!r}; write it like --dim seq=128")
+        name, sign, size = text.rpartition("=")  # a name may hold one itself
+        if not sign or not name or not size.strip().isdecimal() or not 1 <= int(size) < 2**31:
+            raise UsageError(f"cannot read the dimension {text!r}; write it like --dim seq=128 (1 to 2147483647)")
         dims[name.strip()] = int(size)
     return dims
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
-from infercost.domain.errors import UnknownNameError
+from infercost.domain.errors import OutputError, UnknownNameError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -56,8 +57,7 @@ def emit(value: Artifact, fmt: str, out: Path | None, *, top: int = 10, details:
 
     if out is None:
         text = render(value, fmt, width=None, color=_color(), top=top, details=details)
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
-        sys.stdout.flush()
+        _say(text if text.endswith("\n") else text + "\n")
         return
     from infercost.store.artifacts import write_atomic
 
@@ -65,6 +65,19 @@ def emit(value: Artifact, fmt: str, out: Path | None, *, top: int = 10, details:
     write_atomic(out, (text if text.endswith("\n") else text + "\n").encode())
     if not quiet:
         typer.echo(f"wrote {out}", err=True)
+
+
+def _say(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer would fail once more when the interpreter ends.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        reason = error.strerror or str(error)
+        raise OutputError(f"cannot write to stdout: {reason}; make room, or name a file with --out") from None
 
 
 def warn(messages: Iterable[str], *, quiet: bool) -> None:
@@ -75,8 +88,6 @@ def warn(messages: Iterable[str], *, quiet: bool) -> None:
 
 
 def _color() -> bool:
-    import os
-
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

@@ -67,8 +67,11 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 def _checked(path: str | os.PathLike[str]) -> tuple[Path, int | None]:
     """The file behind symbolic links, and its mode; None when there is none yet."""
+    mode = _mode_of(Path(path))
+    if mode is not None and not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        # A pipe behind /dev/stdout has no path of its own: it is opened by the name that was given.
+        return Path(path), mode
     target = Path(path).resolve()
-    mode = _mode_of(target)
     if mode is not None and stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if mode is not None and stat.S_ISREG(mode) and not os.access(target, os.W_OK):
@@ -123,6 +126,14 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+def _folder_of(path: Path) -> Path:
+    """The folder that a file at ``path`` would be in: behind a link, that of the link's target."""
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        if path.is_symlink():
+            return path.resolve().parent
+    return path.parent
+
+
 def _explain(path: Path, error: Exception) -> str:
     """One line: the path, the reason, the next step."""
     code = error.errno if isinstance(error, OSError) else None
@@ -131,7 +142,7 @@ def _explain(path: Path, error: Exception) -> str:
     )
     name = str(path) if code != errno.ENAMETOOLONG else f"{str(path)[:60]}…"
     words = {
-        "folder": path.parent,
+        "folder": _folder_of(path),
         "example": path / "out.json",
         "error": (error.strerror if isinstance(error, OSError) else None) or str(error),
     }

@@ -59,6 +59,8 @@ def test_an_unknown_cloud_suggests_the_nearest():
         (["all"], {"north": ("n1", "n2"), "south": ("s1", "shared")}),
         (["south:all", "n1"], {"north": ("n1",), "south": ("s1", "shared")}),
         (["north:n2", "n2"], {"north": ("n2",), "south": ()}),
+        (["N1, S1", "South:SHARED"], {"north": ("n1",), "south": ("s1", "shared")}),
+        ([""], {"north": ("n1",), "south": ("s1",)}),
     ],
 )
 def test_regions_are_found_in_their_cloud(names, expected):
