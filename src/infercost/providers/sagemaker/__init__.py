@@ -115,7 +115,7 @@ PROVIDER = CloudProvider(
             idle="billed",
             scales_to_zero=False,
             prices="shown",
-            verified=True,
+            verified=False,
             source=f"capacity is kept warm and paid for, and use on top of it: {_SERVERLESS_DOC}",
         ),
         ServingMode(
