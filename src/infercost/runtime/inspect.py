@@ -32,7 +32,7 @@ from infercost.runtime.hints import input_values
 from infercost.runtime.inputs import check_inputs, save_arrays, tile_inputs
 from infercost.runtime.memory import available_bytes, needed_bytes
 from infercost.runtime.operators import OperatorSums, sum_operators, traced_calls
-from infercost.runtime.protocol import Failure, InputSpec, ModelSource, Probe, ProbeReply
+from infercost.runtime.protocol import DEADLINE_S, Failure, InputSpec, ModelSource, Probe, ProbeReply
 from infercost.runtime.reasons import brief, model_error
 from infercost.runtime.static import infer_tensors, static_calls
 from infercost.runtime.trees import TREE_OPERATORS
@@ -55,6 +55,8 @@ def inspect(
     *,
     dims: Mapping[str, int] | None = None,
     inputs: Mapping[str, Any] | str | Path | None = None,
+    inputs_name: str | None = None,
+    deadline_s: float = DEADLINE_S,
 ) -> ModelFacts:
     """Describe an ONNX model.
 
@@ -64,12 +66,14 @@ def inspect(
             fixed, also if it looks like the batch.
         inputs: real samples, as arrays by input name or an ``.npz`` file; they fix all dimensions
             but the batch.
+        inputs_name: what to call ``inputs`` in messages; the file's name, or "inputs" for arrays, when None.
+        deadline_s: seconds after which loading, or one run, is taken to hang.
 
     Returns:
         Facts at batch 1. What was guessed or could not be inferred is in ``warnings``.
 
     Raises:
-        ModelError: the file cannot be read or ONNX Runtime cannot run it.
+        ModelError: the file cannot be read, or ONNX Runtime cannot run it or does not come to an end.
         InputsError: ``inputs`` do not fit the model.
         UsageError: ``dims`` names a dimension that the model does not have.
     """
@@ -80,16 +84,16 @@ def inspect(
     declared = with_ranks(file, declared, samples)
     fixed = check_dims(dims or {}, declared)
     if samples is not None:
-        source = Path(inputs).name if isinstance(inputs, (str, Path)) else "inputs"
+        source = inputs_name or (Path(inputs).name if isinstance(inputs, (str, Path)) else "inputs")
         check_inputs(samples, expected_inputs(declared, fixed), source=source)
     binding = plan_binding(graph, declared, fixed, samples)
     if needed_bytes(file.file_bytes, 0) > available_bytes():
         return _static_facts(file, graph, binding)
     with TemporaryDirectory(prefix="infercost-") as folder:
-        return _probed_facts(file, graph, binding, _probe(file, graph, binding, Path(folder)))
+        return _probed_facts(file, graph, binding, _probe(file, graph, binding, Path(folder), deadline_s))
 
 
-def _probe(file: ModelFile, graph: Graph, binding: Binding, folder: Path) -> ProbeReply:
+def _probe(file: ModelFile, graph: Graph, binding: Binding, folder: Path, deadline_s: float) -> ProbeReply:
     specs = [
         InputSpec(d.name, d.dtype, input_values(d, shape, graph), binding.batch.get(d.name))
         for d, shape in zip(binding.declared, binding.shapes(0), strict=True)
@@ -104,6 +108,7 @@ def _probe(file: ModelFile, graph: Graph, binding: Binding, folder: Path) -> Pro
         inputs=specs,
         trials=[[list(shape) for shape in binding.shapes(trial)] for trial in range(len(binding.trials))],
         arrays=arrays,
+        deadline_s=deadline_s,
     )
     reply = ask_probe(request, folder)
     if isinstance(reply, Failure) and reply.stage == "load" and find_gpu() is not None:
@@ -117,6 +122,8 @@ def _probe(file: ModelFile, graph: Graph, binding: Binding, folder: Path) -> Pro
 def _dims_hint(binding: Binding, failure: Failure) -> str:
     if failure.stage == "load":
         return ""
+    if failure.stage == "deadline":
+        return "check it for a loop without end, or profile it with a larger --budget if it is only slow"
     if binding.samples is not None:
         return "check the values of --inputs"
     if binding.unknown:

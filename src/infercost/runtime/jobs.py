@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from infercost.runtime.protocol import Failure
+from infercost.runtime.protocol import Failure, Step
 from infercost.runtime.session import DeviceError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 Feeds = dict[str, "np.ndarray[Any, Any]"]
+Tell = Callable[[Step], None]
+"""Says what comes next to whoever watches the worker."""
+
+
+def tell_nobody(_step: Step) -> None:
+    """For jobs that nobody watches."""
 
 
 class UnrunnableError(Exception):

@@ -198,6 +198,7 @@ class _Run:
             threads=threads,
             device=device,
             budget_s=budget,
+            deadline_s=self.settings.deadline_s,
         )
         begin = time.perf_counter()
         reply = ask_point(request, folder)
@@ -275,6 +276,7 @@ class _Run:
                 threads=1,
                 device=device,
                 budget_s=_OPERATOR_SHARE * self.settings.budget_s,
+                deadline_s=self.settings.deadline_s,
                 most_runs=max(_TRACE_RUNS[0], min(_TRACE_RUNS[1], _TRACE_EVENTS // calls)),
             ),
             folder,
@@ -336,4 +338,6 @@ def _payload(array: Any) -> int:
 
 
 def _run_hint(failure: Failure) -> str:
+    if failure.stage == "deadline":
+        return "check it for a loop without end, or raise --budget if it is only slow"
     return "inspect it with other --dim sizes, or give real inputs with --inputs sample.npz" if failure.stage == "run" else ""

@@ -11,20 +11,23 @@ import numpy as np
 
 from infercost.runtime import session
 from infercost.runtime.inputs import generate_array
-from infercost.runtime.jobs import Feeds, UnrunnableError, as_unrunnable, guarded, load_feeds
-from infercost.runtime.protocol import Level, OutputFacts, Probe, ProbeReply
+from infercost.runtime.jobs import Feeds, Tell, UnrunnableError, as_unrunnable, guarded, load_feeds, tell_nobody
+from infercost.runtime.protocol import LOADING, RUNNING, Level, OutputFacts, Probe, ProbeReply
 from infercost.runtime.timing import end_trace
 from infercost.runtime.trace import read_trace
 
 _THREADS = 4
 
 
-def probe(request: Probe, folder: str) -> ProbeReply:
+def probe(request: Probe, folder: str, tell: Tell = tell_nobody) -> ProbeReply:
     """Find shapes that run, whether a batch of two does, and trace a run of the graph as the file has it."""
-    opened, level = _open_for_probe(request, folder)
-    trial, feeds = _first_that_runs(request, opened)
+    opened, level = _open_for_probe(request, folder, tell)
+    trial, feeds = _first_that_runs(request, opened, tell)
+    tell(RUNNING)
     outputs = session.describe_outputs(opened, guarded("run", opened.run, None, feeds))
+    tell(RUNNING)
     grown, batch_error = _grow_batch(request, opened, feeds)
+    tell(RUNNING)
     guarded("run", opened.run, None, feeds)
     nodes, _ = read_trace(end_trace(opened), last_runs=1)
     facts = [
@@ -36,10 +39,11 @@ def probe(request: Probe, folder: str) -> ProbeReply:
     return ProbeReply(trial, facts, batch_error, nodes, level)
 
 
-def _open_for_probe(request: Probe, folder: str) -> tuple[Any, Level]:
+def _open_for_probe(request: Probe, folder: str, tell: Tell) -> tuple[Any, Level]:
     levels: tuple[Level, ...] = ("none", "basic", "all")
     first: Exception | None = None
     for level in levels:
+        tell(LOADING)
         try:
             trace = str(Path(folder, level))
             opened = session.open_session(
@@ -57,11 +61,12 @@ def _usable_threads() -> int:
     return min(_THREADS, len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
-def _first_that_runs(request: Probe, opened: Any) -> tuple[int, Feeds]:
+def _first_that_runs(request: Probe, opened: Any, tell: Tell) -> tuple[int, Feeds]:
     begin, reason = time.perf_counter(), ""
     for index, shapes in enumerate(request.trials):
         if index and time.perf_counter() - begin > request.time_limit_s:
             break
+        tell(RUNNING)
         feeds = _probe_feeds(request, shapes)
         try:
             opened.run(None, feeds)

@@ -1,4 +1,4 @@
-"""What the measuring process and its workers say to each other: one JSON request, one JSON reply."""
+"""What the measuring process and its workers say to each other: one JSON request, a line for each step, one JSON reply."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from infercost.runtime.trace import NodeTrace  # noqa: TC001 - field types are r
 
 Level = Literal["all", "basic", "none"]
 Device = Literal["cpu", "cuda"]
+
+DEADLINE_S = 120.0
+"""A step of a worker, such as loading or one run, that takes longer is taken to hang."""
 
 
 class ModelSource(msgspec.Struct, frozen=True):
@@ -41,6 +44,8 @@ class Probe(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     device: Device = "cpu"
     time_limit_s: float = 60.0
     """After so long no further trial is begun."""
+    deadline_s: float = DEADLINE_S
+    """Longest time that one step may take before the worker is ended."""
 
 
 class Point(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -53,6 +58,8 @@ class Point(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     threads: int
     device: Device
     budget_s: float
+    deadline_s: float = DEADLINE_S
+    """As in ``Probe``; a step of many runs gets their budget on top."""
 
 
 class Operators(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -67,9 +74,24 @@ class Operators(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     budget_s: float
     most_runs: int
     """More would overflow the profiler's buffer or the disk."""
+    deadline_s: float = DEADLINE_S
+    """As in ``Point``."""
 
 
 Request = Probe | Point | Operators
+
+
+class Step(msgspec.Struct, frozen=True, tag=True):
+    """What a worker does next, so that one that hangs can be told from one that is slow."""
+
+    doing: str
+    """For people, as the subject of "did not end"."""
+    planned_s: float = 0.0
+    """Time that the step takes on purpose."""
+
+
+LOADING = Step("loading the model")
+RUNNING = Step("one run of the model")
 
 
 class OutputFacts(msgspec.Struct, frozen=True):
@@ -119,7 +141,7 @@ class OperatorsReply(msgspec.Struct, frozen=True, tag=True):
 class Failure(msgspec.Struct, frozen=True, tag=True):
     """A request that could not be carried out."""
 
-    stage: Literal["input", "load", "run", "device", "memory", "crash"]
+    stage: Literal["input", "load", "run", "device", "memory", "crash", "deadline"]
     message: str
 
 

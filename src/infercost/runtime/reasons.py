@@ -84,16 +84,18 @@ def model_error(name: str, failure: Failure, *, doing: str, hint: str = "") -> M
     """
     if (verdict := known_verdict(failure.message)) is not None:
         return ModelError(f"{name} {verdict}")
-    if failure.stage == "input":
-        return ModelError(f"{name}: {failure.message}")
-    if failure.stage == "memory":
-        return ModelError(f"{name} ran out of memory while {doing}; use a machine with more, or smaller --dim sizes")
-    if failure.stage == "crash":
-        return ModelError(
-            f"ONNX Runtime crashed while {doing} {name}: {failure.message}; {hint or 'check the model with onnx.checker'}"
-        )
-    if failure.stage == "device":
-        return ModelError(f"{name}: {failure.message}; check the CUDA and cuDNN libraries, or use --device cpu")
-    verb = "load" if failure.stage == "load" else "run"
     tail = hint or "check the model with onnx.checker"
-    return ModelError(f"ONNX Runtime cannot {verb} {name}: {brief(failure.message)}; {tail}")
+    match failure.stage:
+        case "input":
+            text = f"{name}: {failure.message}"
+        case "memory":
+            text = f"{name} ran out of memory while {doing}; use a machine with more, or smaller --dim sizes"
+        case "crash":
+            text = f"ONNX Runtime crashed while {doing} {name}: {failure.message}; {tail}"
+        case "deadline":
+            text = f"stopped {doing} {name}: {failure.message}; {tail}"
+        case "device":
+            text = f"{name}: {failure.message}; check the CUDA and cuDNN libraries, or use --device cpu"
+        case "load" | "run":
+            text = f"ONNX Runtime cannot {failure.stage} {name}: {brief(failure.message)}; {tail}"
+    return ModelError(text)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from infercost.domain.errors import MissingExtraError, ModelError, UsageError
 from infercost.runtime.accelerator import find_gpu
 from infercost.runtime.machine import usable_cores, usable_cpus
+from infercost.runtime.protocol import DEADLINE_S
 from infercost.runtime.reasons import runtime_version
 from infercost.runtime.workers import QUIET_RUNTIME
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _BATCHES = (1, 4, 16)
 _MOST_THREADS = 4
+_DEADLINE_BUDGETS = 10
+"""A step may take so many times the whole budget before it is taken to hang."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,11 @@ class MeasureSettings:
                 raise UsageError(f"{name} must be 1 or more, got {list(values)}; try 1")
         if self.device not in ("auto", "cpu", "cuda"):
             raise UsageError(f"unknown device {self.device!r}; choose auto, cpu or cuda")
+
+    @property
+    def deadline_s(self) -> float:
+        """Seconds after which loading, or one run, is taken to hang."""
+        return max(DEADLINE_S, _DEADLINE_BUDGETS * self.budget_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ import msgspec
 
 from infercost.runtime import memory, session
 from infercost.runtime.accelerator import device_memory_used
-from infercost.runtime.jobs import Feeds, as_unrunnable, guarded, load_feeds
-from infercost.runtime.protocol import Operators, OperatorsReply, Point, PointReply
+from infercost.runtime.jobs import Feeds, Tell, as_unrunnable, guarded, load_feeds, tell_nobody
+from infercost.runtime.protocol import LOADING, RUNNING, Operators, OperatorsReply, Point, PointReply, Step
 from infercost.runtime.sampling import MAX_SAMPLES, settled, target_samples
 from infercost.runtime.trace import read_trace
 
@@ -29,14 +29,15 @@ _LEAST_S = 0.2
 _CHECK_S = 0.05
 
 
-def measure_point(request: Point) -> PointReply:
+def measure_point(request: Point, tell: Tell = tell_nobody) -> PointReply:
     """Load, warm up and time one configuration."""
     feeds = load_feeds(request.names, request.arrays)
     gc.collect()
     memory.reset_peak()
     before = memory.resident_bytes()
     device_before = device_memory_used() if request.device == "cuda" else None
-    opened = _open(request, feeds)
+    opened = _open(request, feeds, tell)
+    tell(_timed_runs(request.budget_s))
     loop = _loop(opened, request.budget_s)
     grown = max(memory.peak_bytes(), memory.resident_bytes()) - before
     if device_before is not None:
@@ -63,7 +64,12 @@ class _Opened(msgspec.Struct, frozen=True):
     bound: bool
 
 
-def _open(request: Point, feeds: Feeds) -> _Opened:
+def _timed_runs(budget_s: float) -> Step:
+    return Step("timing the runs", budget_s)
+
+
+def _open(request: Point, feeds: Feeds, tell: Tell) -> _Opened:
+    tell(LOADING)
     begin = time.perf_counter()
     try:
         opened = session.open_session(request.model, level=request.level, threads=request.threads, device=request.device)
@@ -72,14 +78,17 @@ def _open(request: Point, feeds: Feeds) -> _Opened:
     load_s = time.perf_counter() - begin
     binding = session.bind(opened, feeds, request.device)
     if binding is not None:
+        tell(RUNNING)
         run, arguments = session.bound_runner(opened, binding)
         begin = time.perf_counter()
         guarded("run", run, *arguments)
         first_s = time.perf_counter() - begin
         output_bytes = session.bound_output_bytes(binding)
+        tell(RUNNING)
         if _repeats(run, arguments):
             return _Opened(run, arguments, load_s, first_s, output_bytes, bound=True)
     plain = session.plain_runner(opened, feeds)
+    tell(RUNNING)
     begin = time.perf_counter()
     values = guarded("run", plain)
     first_s = time.perf_counter() - begin if binding is None else first_s
@@ -147,24 +156,29 @@ def _warm_up(run: Callable[..., Any], arguments: tuple[Any, ...], budget_s: floa
     return shortest
 
 
-def time_operators(request: Operators, folder: str) -> OperatorsReply:
+def time_operators(request: Operators, folder: str, tell: Tell = tell_nobody) -> OperatorsReply:
     """Profile the optimized graph: once for times, once without prepacking for the weights' shapes."""
     if request.device == "cuda":
         # Kernels are launched and forgotten; with this, a node's time is its kernel's.
         os.environ["CUDA_LAUNCH_BLOCKING"] = "1"
     feeds = load_feeds(request.names, request.arrays)
+    tell(LOADING)
     opened = _opened_with_trace(request, folder, prepacking=True)
+    tell(RUNNING)
     run = session.plain_runner(opened, feeds)
     begin = time.perf_counter()
     guarded("run", run)
     first_s = time.perf_counter() - begin
     runs = 1
+    tell(_timed_runs(request.budget_s))
     while runs < request.most_runs and time.perf_counter() - begin + first_s < request.budget_s:
         run()
         runs += 1
     timed, counted = read_trace(end_trace(opened), skip_runs=min(_WARM_UP_RUNS + 1, runs // 2))
     del opened, run
+    tell(LOADING)
     shaping = _opened_with_trace(request, folder, prepacking=False)
+    tell(RUNNING)
     guarded("run", session.plain_runner(shaping, feeds))
     shaped, _ = read_trace(end_trace(shaping))
     return OperatorsReply(timed, shaped, counted)

@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from infercost.runtime.protocol import (
+    DEADLINE_S,
     Failure,
     Operators,
     OperatorsReply,
@@ -20,6 +24,7 @@ from infercost.runtime.protocol import (
     Probe,
     ProbeReply,
     Reply,
+    Step,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +35,7 @@ _BOOT = "import sys; sys.path.append(sys.argv[1]); from infercost.runtime._worke
 """The package's folder goes last, so that it shadows nothing where it is installed anyway."""
 
 _STDERR = "worker-stderr.txt"
+_STARTING = Step("starting a worker")
 
 QUIET_RUNTIME = {"ORT_DISABLE_TELEMETRY": "1"}
 """Official ONNX Runtime builds report to Microsoft unless told not to before they start. Models under
@@ -59,7 +65,8 @@ def ask(request: Request, folder: Path) -> Reply:
         folder: a temporary folder of the caller's; whatever the worker writes goes there.
 
     Returns:
-        The reply; a crash is a ``Failure`` too. The process has ended when this returns or raises.
+        The reply; a crash, and a step that did not end, is a ``Failure`` too. The process has ended when
+        this returns or raises.
     """
     command = [sys.executable, "-P", "-c", _BOOT, str(_ROOT)]
     environment = {**QUIET_RUNTIME, **os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
@@ -69,27 +76,66 @@ def ask(request: Request, folder: Path) -> Reply:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment, start_new_session=True
         )
+    watch = _Watch(process, request.deadline_s)
     try:
-        data = _exchange(process, msgspec.json.encode(request) + b"\n")
+        watch.allow(_STARTING)
+        reply = _exchange(process, msgspec.json.encode(request) + b"\n", watch)
     finally:
+        watch.end()
         _end(process)
-    if process.returncode == 0 and data:
-        reply: Reply = msgspec.json.decode(data, type=Reply)
+    if reply is not None:
         return reply
-    return Failure("crash", _cause(process.returncode, stderr))
+    return watch.verdict or Failure("crash", _cause(process.returncode, stderr))
 
 
-def _exchange(process: subprocess.Popen[bytes], request: bytes) -> bytes:
+@dataclass
+class _Watch:
+    """Kills a worker whose step does not end: a loop in a model may never do."""
+
+    process: subprocess.Popen[bytes]
+    deadline_s: float
+    verdict: Failure | None = None
+    timer: threading.Timer | None = field(default=None, repr=False)
+
+    def allow(self, step: Step) -> None:
+        """Give the worker time for its next step."""
+        self.end()
+        least_s = DEADLINE_S if step is _STARTING else 0.0
+        limit_s = min(max(self.deadline_s, least_s) + step.planned_s, threading.TIMEOUT_MAX)
+        self.timer = threading.Timer(limit_s, self._expire, (step, limit_s))
+        self.timer.daemon = True
+        self.timer.start()
+
+    def end(self) -> None:
+        """Watch no longer."""
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def _expire(self, step: Step, limit_s: float) -> None:
+        self.verdict = Failure("deadline", f"{step.doing} did not end within {limit_s:g} s")
+        self.process.kill()
+
+
+def _exchange(process: subprocess.Popen[bytes], request: bytes, watch: _Watch) -> Reply | None:
+    """Send the request and hear the worker out; None when it ends without a reply."""
     assert process.stdin is not None  # noqa: S101 - both are pipes
     assert process.stdout is not None  # noqa: S101
     try:
         process.stdin.write(request)
         process.stdin.flush()
     except BrokenPipeError:
-        return b""
-    data = process.stdout.read()
+        return None
+    reply: Reply | None = None
+    # A worker that is killed may leave half a line.
+    with suppress(msgspec.DecodeError):
+        for line in process.stdout:
+            said: Reply | Step = msgspec.json.decode(line, type=Reply | Step)
+            if isinstance(said, Step):
+                watch.allow(said)
+            else:
+                reply = said
     process.wait()
-    return data
+    return reply
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -119,6 +119,22 @@ def branching(condition: str = "flag") -> ModelProto:
     )
 
 
+def endless() -> ModelProto:
+    """A Loop whose condition is always true."""
+    body = helper.make_graph(
+        [node("Identity", ["go"], ["go_on"], name="keep"), node("Identity", ["state"], ["next"], name="turn")],
+        "body",
+        [value("count", [], I64), value("go", [], TensorProto.BOOL), value("state", None)],
+        [value("go_on", [], TensorProto.BOOL), value("next", None)],
+    )
+    return graph(
+        [node("Loop", ["", "true", "x"], ["y"], name="loop", body=body)],
+        [value("x", [1, 8])],
+        [value("y", None)],
+        [weight("true", True, np.bool_)],
+    )
+
+
 def unoptimizable() -> ModelProto:
     """Valid, but ONNX Runtime's fusion of Range and Gather into Slice breaks it when the range's ends have one element."""
     return graph(
@@ -188,6 +204,7 @@ def nets() -> SimpleNamespace:
         cnn=cnn,
         tokens=tokens,
         branching=branching,
+        endless=endless,
         unoptimizable=unoptimizable,
         recurrent=recurrent,
         tree=tree,

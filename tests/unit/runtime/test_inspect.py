@@ -351,3 +351,10 @@ def test_a_model_beyond_memory_is_read_but_not_run(nets: Any, saved: Any, monkey
 
 def test_valid_graphs_that_optimization_breaks_are_read(nets: Any, saved: Any) -> None:
     assert inspect(saved(nets.unoptimizable())).flops_coverage == 1.0
+
+
+def test_a_model_that_does_not_end_is_given_up(nets: Any, saved: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    expected = r"stopped trying model\.onnx: one run of the model did not end within 0\.3 s; check it for a loop .*--budget"
+    with pytest.raises(ModelError, match=expected):
+        inspect(saved(nets.endless()), deadline_s=0.3)

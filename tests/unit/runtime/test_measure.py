@@ -223,3 +223,15 @@ def test_an_interrupt_goes_through(nets: Any, saved: Any, idle: None, monkeypatc
     intercept(monkeypatch, interrupt)
     with pytest.raises(KeyboardInterrupt):
         measure(path, facts, settings=ONCE)
+
+
+def test_a_run_without_end_is_said_with_the_next_step(
+    nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    seen = intercept(monkeypatch, lambda request: Failure("deadline", "one run of the model did not end within 120 s"))
+    expected = r"stopped running batch 1 of model\.onnx: one run .* within 120 s; check it for a loop .* raise --budget"
+    with pytest.raises(ModelError, match=expected):
+        measure(path, facts, settings=ONCE)
+    assert [request.deadline_s for request in seen] == [ONCE.deadline_s]

@@ -65,6 +65,10 @@ def test_unknown_messages_are_cut_to_one_line() -> None:
         (Failure("run", "odd"), r"ONNX Runtime cannot run m\.onnx: odd; try this"),
         (Failure("load", "odd"), r"ONNX Runtime cannot load m\.onnx: odd; try this"),
         (Failure("crash", "signal SIGSEGV"), r"ONNX Runtime crashed while testing m\.onnx: signal SIGSEGV; try this"),
+        (
+            Failure("deadline", "one run of the model did not end within 120 s"),
+            r"stopped testing m\.onnx: one run of the model did not end within 120 s; try this",
+        ),
         (Failure("memory", ""), r"m\.onnx ran out of memory while testing"),
         (Failure("device", "no GPU"), r"m\.onnx: no GPU; check the CUDA and cuDNN libraries, or use --device cpu"),
     ],

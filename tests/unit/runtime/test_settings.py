@@ -159,3 +159,8 @@ def test_the_cache_key_changes_with_whatever_changes_the_result() -> None:
         cache_key(FACTS, {"x": np.array([["a", "b"]], dtype=object)}, MeasureSettings()),
     ]
     assert len({base, *others}) == 1 + len(others)
+
+
+def test_the_deadline_grows_with_the_budget() -> None:
+    assert MeasureSettings(budget_s=1).deadline_s == 120
+    assert MeasureSettings(budget_s=60).deadline_s == 600

@@ -17,7 +17,7 @@ import pytest
 
 from infercost.runtime import workers
 from infercost.runtime.inputs import save_arrays
-from infercost.runtime.protocol import Failure, ModelSource, Point, PointReply
+from infercost.runtime.protocol import Failure, InputSpec, ModelSource, Operators, Point, PointReply, Probe
 from infercost.runtime.workers import ask, ask_point
 
 if TYPE_CHECKING:
@@ -112,9 +112,68 @@ def test_an_interrupt_ends_the_worker_and_goes_on(
     assert not psutil.Process().children()
 
 
+def test_a_run_that_does_not_end_is_ended(nets: Any, saved: Any, tmp_path: Path) -> None:
+    point = request(saved(nets.endless()), tmp_path, deadline_s=0.5)
+    probe = Probe(
+        model=point.model, inputs=[InputSpec("x", "float32", "normal", None)], trials=[[[1, 8]]], deadline_s=point.deadline_s
+    )
+    operators = Operators(
+        **{name: getattr(point, name) for name in point.__struct_fields__ if name != "deadline_s"}, most_runs=9, deadline_s=0.5
+    )
+    for asked in (point, probe, operators):
+        assert ask(asked, tmp_path) == Failure("deadline", "one run of the model did not end within 0.5 s")
+    assert not psutil.Process().children()
+
+
+def test_each_step_has_a_deadline_of_its_own(nets: Any, saved: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    say = """print('{"type":"Step","doing":"%s","planned_s":%d}' % (doing, planned), flush=True); time.sleep(pause)"""
+    steps = "('loading', 0, 0.1), ('timing', 600, 1.3), ('waiting', 0, 600)"
+    booted(monkeypatch, f"import time\nfor doing, planned, pause in ({steps}): {say}")
+    reply = ask(request(saved(nets.mlp()), tmp_path, deadline_s=1.0), tmp_path)
+    assert reply == Failure("deadline", "waiting did not end within 1 s")
+
+
+def test_half_a_reply_is_none(nets: Any, saved: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    booted(monkeypatch, 'import sys; sys.stdin.readline(); print(\'{"type":"Poi\', flush=True); sys.exit(3)')
+    assert ask(request(saved(nets.mlp()), tmp_path), tmp_path) == Failure("crash", "exit status 3")
+
+
+_SCRIPT = """
+import signal, sys
+from infercost.runtime.inspect import inspect
+def terminate(signum, frame):
+    sys.exit(143)
+signal.signal(signal.SIGTERM, terminate)
+inspect(sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize(("ending", "code", "left"), [(signal.SIGTERM, 143, 0), (signal.SIGKILL, -signal.SIGKILL, 1)])
+def test_nothing_outlives_a_parent_that_is_ended(
+    nets: Any, saved: Any, tmp_path: Path, ending: signal.Signals, code: int, left: int
+) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    parent = psutil.Popen(
+        [sys.executable, "-c", _SCRIPT, str(saved(nets.endless()))], env={**os.environ, "TMPDIR": str(folder)}
+    )
+    while not (children := parent.children()):
+        assert parent.poll() is None
+        time.sleep(0.02)
+    # The trace is begun when the worker is inside ONNX Runtime.
+    while not list(folder.glob("infercost-*/infercost-*/*.json")):
+        assert parent.poll() is None
+        time.sleep(0.02)
+    parent.send_signal(ending)
+    assert parent.wait(timeout=60) == code
+    assert psutil.wait_procs(children, timeout=60)[1] == []
+    assert len(list(folder.iterdir())) == left
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_worker_does_not_outlive_its_parent(nets: Any, saved: Any, tmp_path: Path) -> None:
-    endless = "import time; from infercost.runtime import _worker; _worker.answer = lambda _: time.sleep(600); _worker.main()"
+    endless = "import time; from infercost.runtime import _worker; _worker.answer = lambda *_: time.sleep(600); _worker.main()"
     worker = subprocess.Popen([sys.executable, "-c", endless], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     assert worker.stdin is not None
     worker.stdin.write(msgspec.json.encode(request(saved(nets.mlp()), tmp_path)) + b"\n")
