@@ -6,12 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infercost.domain.errors import ModelError
+from infercost.domain.errors import ModelError, UsageError
 from infercost.domain.model import TensorFacts
-from infercost.runtime.dims import Declared, bind, clean_symbol, dimension_key, dimensions, find_batch, trial_bindings
+from infercost.runtime.dims import (
+    STATE_NAME,
+    Declared,
+    bind,
+    clean_symbol,
+    dimension_key,
+    dimensions,
+    find_batch,
+    trial_bindings,
+)
 from infercost.runtime.graph import element_type
 from infercost.runtime.hints import size_hints
 from infercost.runtime.inputs import Arrays, read_npz, tile_inputs
+from infercost.runtime.tensors import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +76,7 @@ def declared_inputs(file: ModelFile, proto: Any) -> list[Declared]:
         if kind != "tensor_type":
             name = (kind or "untyped value").removesuffix("_type")
             raise ModelError(
-                f"input {value.name!r} of {file.path.name} is a {name}; only tensor inputs can be measured, export it so"
+                f"input {value.name!r} of {file.name} is a {name}; only tensor inputs can be measured, export it so"
             )
         tensor = value.type.tensor_type
         shape = tuple(declared_size(d) for d in tensor.shape.dim)
@@ -99,9 +109,7 @@ def with_ranks(file: ModelFile, declared: Sequence[Declared], samples: Arrays | 
         if d.ranked:
             ranked.append(d)
         elif samples is None:
-            raise ModelError(
-                f"input {d.name!r} of {file.path.name} declares no shape; give real inputs with --inputs sample.npz"
-            )
+            raise ModelError(f"input {d.name!r} of {file.name} declares no shape; give real inputs with --inputs sample.npz")
         else:
             ranked.append(replace(d, shape=(None,) * samples[d.name].ndim if d.name in samples else ()))
     return ranked
@@ -119,6 +127,39 @@ def expected_inputs(declared: Sequence[Declared], fixed: Mapping[str, int]) -> l
         )
         for d in declared
     ]
+
+
+def check_sizes(binding: Binding, free_bytes: int) -> None:
+    """Refuse inputs that memory has no room for, before anything tries to make them.
+
+    Raises:
+        UsageError: an input is larger than the memory that is free.
+    """
+    if binding.samples is not None:
+        return
+    for d, shape in zip(binding.declared, binding.shapes(0), strict=True):
+        size = Tensor(d.dtype, shape).nbytes or 0
+        if size > free_bytes:
+            raise UsageError(
+                f"input {d.name!r} at {list(shape)} takes {size / 2**30:.1f} GiB and {free_bytes / 2**30:.1f} GiB is free; "
+                "give smaller --dim sizes"
+            )
+
+
+def fixed_rows(binding: Binding, trial: int, outputs: Sequence[TensorFacts]) -> tuple[str, int] | None:
+    """An input of several rows in a model without a batch, and how many: likely a batch that the export fixed.
+
+    A matrix has rows; of a tensor of higher rank the leading size counts as rows when an output has it too.
+    """
+    if binding.batch:
+        return None
+    open_batch = find_batch(binding.declared, {})
+    leading = {o.bound_shape[0] for o in outputs if o.bound_shape}
+    for d, shape in zip(binding.declared, binding.shapes(trial), strict=True):
+        fixed = bool(d.shape) and (isinstance(d.shape[0], int) or open_batch.get(d.name) == 0)
+        if fixed and len(shape) > 1 and shape[0] > 1 and not STATE_NAME.search(d.name):
+            return (d.name, shape[0]) if len(shape) == 2 or shape[0] in leading else None
+    return None
 
 
 def plan_binding(graph: Graph, declared: Sequence[Declared], fixed: Mapping[str, int], samples: Arrays | None) -> Binding:

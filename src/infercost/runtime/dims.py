@@ -17,6 +17,9 @@ Shape = tuple[int | str | None, ...]
 
 _MAX_TRIALS = 24
 
+_MAX_SIZE = 2**31 - 1
+"""ONNX Runtime aborts the process on some larger ones."""
+
 _BATCH = re.compile(r"^(n|b|bs|bsz|num_?batch(es)?)$|batch(?!.*(seq|len|time))", re.I)
 _PAST = re.compile(r"past|cache", re.I)
 _AUDIO = re.compile(r"sample|audio|wav|pcm|signal|speech", re.I)
@@ -86,7 +89,7 @@ def check_dims(dims: Mapping[str, int], inputs: Sequence[Declared]) -> dict[str,
     """The user's bindings, by key. ``input.axis`` is accepted for a dimension that also has a symbol.
 
     Raises:
-        UsageError: a name that the model does not have, or a size below zero.
+        UsageError: a name that the model does not have, or a size below zero or beyond what can be run.
     """
     known = symbols(inputs)
     aliases = {f"{d.name}.{axis}": key for d in inputs for axis in range(len(d.shape)) if (key := dimension_key(d, axis))}
@@ -100,6 +103,8 @@ def check_dims(dims: Mapping[str, int], inputs: Sequence[Declared]) -> dict[str,
             raise UnknownNameError("dimension", name, known)
         if size < 0:
             raise UsageError(f"dimension {name!r} must not be negative, got {size}; try --dim {name}=128")
+        if size > _MAX_SIZE:
+            raise UsageError(f"dimension {name!r} must not be above {_MAX_SIZE}, got {size}; try --dim {name}=128")
         bound[aliases.get(name, name)] = size
     return bound
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infercost.domain.errors import ModelError
+from infercost.runtime.names import shown
 from infercost.runtime.tensors import Tensor
 from infercost.runtime.trees import TREE_OPERATORS, tree_facts
 
@@ -42,6 +43,11 @@ class ModelFile:
     file_bytes: int
     external_data: bool
 
+    @property
+    def name(self) -> str:
+        """The file's name, as text."""
+        return shown(self.path.name)
+
 
 def read_model(path: str | Path) -> ModelFile:
     """Parse an ONNX file, check its external data and hash both.
@@ -68,14 +74,14 @@ def read_model(path: str | Path) -> ModelFile:
 def _read_bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
-            raise ModelError(f"{path} is a folder; give the .onnx file inside it")
+            raise ModelError(f"{shown(path)} is a folder; give the .onnx file inside it")
         if path.stat().st_size >= _PROTOBUF_LIMIT:
-            raise ModelError(f"{path.name} is over 2 GiB, which no ONNX file can be; save the model with external data")
+            raise ModelError(f"{shown(path.name)} is over 2 GiB, which no ONNX file can be; save the model with external data")
         return path.read_bytes()
     except FileNotFoundError:
-        raise ModelError(f"no such model file: {path}; give the path of an .onnx file") from None
+        raise ModelError(f"no such model file: {shown(path)}; give the path of an .onnx file") from None
     except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror or error}; check the path and its permissions") from None
+        raise ModelError(f"cannot read {shown(path)}: {error.strerror or error}; check the path and its permissions") from None
 
 
 def _parse(path: Path, data: bytes) -> Any:
@@ -83,10 +89,10 @@ def _parse(path: Path, data: bytes) -> Any:
     from google.protobuf.message import DecodeError
 
     if not data:
-        raise ModelError(f"{path.name} is empty; export or download the model again")
+        raise ModelError(f"{shown(path.name)} is empty; export or download the model again")
     for offset, signature, verdict in _SIGNATURES:
         if data[offset : offset + len(signature)] == signature:
-            raise ModelError(f"{path.name} {verdict}")
+            raise ModelError(f"{shown(path.name)} {verdict}")
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(data)
@@ -94,9 +100,9 @@ def _parse(path: Path, data: bytes) -> Any:
         # Every exporter writes the IR version first: field 1, a small varint.
         began_well = data[:1] == b"\x08" and data[1:2] < b"\x40"
         state = "is truncated or damaged; download or export it again" if began_well else "is not an ONNX file"
-        raise ModelError(f"{path.name} {state}{'' if began_well else '; give a model exported to ONNX'}") from None
+        raise ModelError(f"{shown(path.name)} {state}{'' if began_well else '; give a model exported to ONNX'}") from None
     if not proto.graph.output or not (proto.ir_version or proto.opset_import):
-        raise ModelError(f"{path.name} is not an ONNX file (no graph inside); give a model exported to ONNX")
+        raise ModelError(f"{shown(path.name)} is not an ONNX file (no graph inside); give a model exported to ONNX")
     return proto
 
 
@@ -112,17 +118,20 @@ def _external_files(path: Path, proto: Any) -> dict[str, Path]:
             files[location] = _external_file(path, location)
         end = int(entry.get("offset") or 0) + (int(entry.get("length") or 0) or _tensor_of(tensor).nbytes or 0)
         if files[location].stat().st_size < end:
-            raise ModelError(f"{path.name}: its external data {location!r} is truncated; download or export both files again")
+            raise ModelError(
+                f"{shown(path.name)}: its external data {location!r} is truncated; download or export both files again"
+            )
     return dict(sorted(files.items()))
 
 
 def _external_file(path: Path, location: str) -> Path:
-    relative = Path(location)
+    relative, name = Path(location), shown(path.name)
     if not location or relative.is_absolute() or ".." in relative.parts:
-        raise ModelError(f"{path.name} keeps external data outside its folder ({location!r}); save both in one folder")
+        raise ModelError(f"{name} keeps external data outside its folder ({location!r}); save both in one folder")
     file = path.parent / relative
     if not file.is_file():
-        raise ModelError(f"{path.name} needs its external data file {location!r}, which is missing; copy it to {path.parent}/")
+        beside = shown(path.parent)
+        raise ModelError(f"{name} needs its external data file {location!r}, which is missing; copy it to {beside}/")
     return file
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infercost.domain.errors import InputsError, ModelError
+from infercost.runtime.names import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,7 +88,7 @@ def load_inputs(path: str | Path, facts: ModelFacts) -> Arrays:
             message says which and what is expected.
     """
     arrays = read_npz(path, [tensor.name for tensor in facts.inputs])
-    check_inputs(arrays, facts.inputs, source=Path(path).name)
+    check_inputs(arrays, facts.inputs, source=shown(Path(path).name))
     return arrays
 
 
@@ -108,12 +109,12 @@ def read_npz(path: str | Path, names: Sequence[str] = ()) -> Arrays:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
     except FileNotFoundError:
-        raise InputsError(f"no such inputs file: {path}; save one with numpy.savez(path, {_savez(names)})") from None
+        raise InputsError(f"no such inputs file: {shown(path)}; save one with numpy.savez(path, {_savez(names)})") from None
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         # numpy calls any file that it does not know a pickle.
         pickled = "pickle" in str(error).lower() and zipfile.is_zipfile(path)
         reason = "holds pickled objects" if pickled else "is not a readable .npz file"
-        raise InputsError(f"{path.name} {reason}; save it with numpy.savez(path, {_savez(names)})") from None
+        raise InputsError(f"{shown(path.name)} {reason}; save it with numpy.savez(path, {_savez(names)})") from None
 
 
 def _savez(names: Sequence[str]) -> str:

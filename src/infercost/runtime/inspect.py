@@ -19,9 +19,11 @@ from infercost.domain.model import ModelFacts, TensorFacts
 from infercost.runtime.accelerator import find_gpu
 from infercost.runtime.binding import (
     Binding,
+    check_sizes,
     declared_inputs,
     declared_size,
     expected_inputs,
+    fixed_rows,
     plan_binding,
     read_samples,
     with_ranks,
@@ -31,6 +33,7 @@ from infercost.runtime.graph import Graph, ModelFile, element_type, read_graph, 
 from infercost.runtime.hints import input_values
 from infercost.runtime.inputs import check_inputs, save_arrays, tile_inputs
 from infercost.runtime.memory import available_bytes, needed_bytes
+from infercost.runtime.names import data_folder, openable, shown
 from infercost.runtime.operators import OperatorSums, sum_operators, traced_calls
 from infercost.runtime.protocol import DEADLINE_S, Failure, InputSpec, ModelSource, Probe, ProbeReply
 from infercost.runtime.reasons import brief, model_error
@@ -39,7 +42,7 @@ from infercost.runtime.trees import TREE_OPERATORS
 from infercost.runtime.workers import ask_probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from infercost.runtime.tensors import Tensor
 
@@ -75,7 +78,7 @@ def inspect(
     Raises:
         ModelError: the file cannot be read, or ONNX Runtime cannot run it or does not come to an end.
         InputsError: ``inputs`` do not fit the model.
-        UsageError: ``dims`` names a dimension that the model does not have.
+        UsageError: ``dims`` names a dimension that the model does not have, or asks for more than fits into memory.
     """
     file = read_model(path)
     graph = read_graph(file.proto)
@@ -84,11 +87,12 @@ def inspect(
     declared = with_ranks(file, declared, samples)
     fixed = check_dims(dims or {}, declared)
     if samples is not None:
-        source = inputs_name or (Path(inputs).name if isinstance(inputs, (str, Path)) else "inputs")
+        source = inputs_name or (shown(Path(inputs).name) if isinstance(inputs, (str, Path)) else "inputs")
         check_inputs(samples, expected_inputs(declared, fixed), source=source)
     binding = plan_binding(graph, declared, fixed, samples)
     if needed_bytes(file.file_bytes, 0) > available_bytes():
         return _static_facts(file, graph, binding)
+    check_sizes(binding, available_bytes())
     with TemporaryDirectory(prefix="infercost-") as folder:
         return _probed_facts(file, graph, binding, _probe(file, graph, binding, Path(folder), deadline_s))
 
@@ -115,7 +119,7 @@ def _probe(file: ModelFile, graph: Graph, binding: Binding, folder: Path, deadli
         on_gpu = ask_probe(msgspec.structs.replace(request, device="cuda"), folder)
         reply = reply if isinstance(on_gpu, Failure) else on_gpu
     if isinstance(reply, Failure):
-        raise model_error(file.path.name, reply, doing="trying", hint=_dims_hint(binding, reply))
+        raise model_error(file.name, reply, doing="trying", hint=_dims_hint(binding, reply))
     return reply
 
 
@@ -136,10 +140,10 @@ def _dims_hint(binding: Binding, failure: Failure) -> str:
 def _source(file: ModelFile, graph: Graph, folder: Path) -> ModelSource:
     """The file itself, or a copy whose nodes all have names, so that the trace can be matched to them."""
     if not graph.renamed:
-        return ModelSource(str(file.path.resolve()))
+        return openable(file.path, folder, external_data=file.external_data)
     copy = folder / "model.onnx"
     copy.write_bytes(graph.proto.SerializeToString())
-    return ModelSource(str(copy), str(file.path.resolve().parent) if file.external_data else None)
+    return ModelSource(str(copy), data_folder(file.path) if file.external_data else None)
 
 
 def _probed_facts(file: ModelFile, graph: Graph, binding: Binding, reply: ProbeReply) -> ModelFacts:
@@ -165,7 +169,7 @@ def _static_facts(file: ModelFile, graph: Graph, binding: Binding) -> ModelFacts
     outputs = tuple(_static_output(value, tensors) for value in graph.proto.graph.output)
     facts = _facts(file, graph, binding, sums, outputs, trial=0, batch_error=None)
     note = (
-        f"{file.path.name} needs about {needed_bytes(file.file_bytes, 0) / 2**30:.1f} GiB and this machine has "
+        f"{file.name} needs about {needed_bytes(file.file_bytes, 0) / 2**30:.1f} GiB and this machine has "
         f"{available_bytes() / 2**30:.1f} GiB free: shapes are inferred, the model was not run"
     )
     return replace(facts, warnings=(note, *facts.warnings))
@@ -211,7 +215,7 @@ def _facts(
     parameters, by_dtype = _weights(graph)
     domains = _domains(graph.proto)
     return ModelFacts(
-        name=file.path.name,
+        name=file.name,
         sha256=file.sha256,
         opset=domains.get("ai.onnx", 0),
         domains=domains,
@@ -225,7 +229,7 @@ def _facts(
         operators=sums.operators,
         bound_dims=bound,
         batch_dim=binding.batch_dim if batch_error is None else None,
-        warnings=tuple(_warnings(graph, binding, sums, bound, batch_error)),
+        warnings=(*_warnings(graph, binding, sums, bound, batch_error), *_rows_note(binding, trial, outputs)),
     )
 
 
@@ -251,6 +255,19 @@ def _domains(proto: Any) -> dict[str, int]:
         name = entry.domain or "ai.onnx"
         domains[name] = max(domains.get(name, 0), int(entry.version))
     return domains
+
+
+def _rows_note(binding: Binding, trial: int, outputs: Sequence[TensorFacts]) -> list[str]:
+    found = fixed_rows(binding, trial, outputs)
+    if found is None:
+        return []
+    name, rows = found
+    return [
+        (
+            f"input {name!r} is fixed at {rows} rows: one run serves {rows}, and figures per item count the run as one "
+            f"inference; divide them by {rows}, or export the model with a dynamic batch"
+        )
+    ]
 
 
 def _warnings(

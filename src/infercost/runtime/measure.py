@@ -19,9 +19,10 @@ from infercost.domain.statistics import min_samples
 from infercost.runtime.inputs import check_samples, generate_inputs, save_arrays, tile_inputs
 from infercost.runtime.machine import fingerprint_machine
 from infercost.runtime.memory import available_bytes, needed_bytes
+from infercost.runtime.names import openable, shown
 from infercost.runtime.neighbours import busy_cpus, neighbour_warning, stolen_warning
 from infercost.runtime.operators import operator_times
-from infercost.runtime.protocol import Failure, ModelSource, Operators, PointReply
+from infercost.runtime.protocol import Failure, Operators, PointReply
 from infercost.runtime.protocol import Point as PointRequest
 from infercost.runtime.reasons import brief, model_error, runtime_version
 from infercost.runtime.settings import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from infercost.domain.model import ModelFacts
-    from infercost.runtime.protocol import Device, Level
+    from infercost.runtime.protocol import Device, Level, ModelSource
 
 __all__ = ["MeasureSettings", "Progress", "cache_key", "measure"]
 
@@ -130,7 +131,7 @@ class _Run:
         if self.samples is not None:
             check_samples(self.samples, self.facts)
         if not self.path.is_file():
-            raise ModelError(f"no such model file: {self.path}; give the path of an .onnx file")
+            raise ModelError(f"no such model file: {shown(self.path)}; give the path of an .onnx file")
         need, free = needed_bytes(self.facts.file_bytes, activation_bytes(self.facts, 1)), available_bytes()
         if need > free:
             raise ModelError(
@@ -191,7 +192,7 @@ class _Run:
     def _point(self, batch: int, threads: int, device: Device, budget: float, folder: Path) -> Point | None:
         names, arrays = self._feeds(batch, folder)
         request = PointRequest(
-            model=ModelSource(str(self.path)),
+            model=self._source(folder),
             names=names,
             arrays=arrays,
             level=self.levels[0],
@@ -264,12 +265,15 @@ class _Run:
             self.payload = (sum(_payload(arrays[name]) for name in names), self.payload[1])
         return names, str(file)
 
+    def _source(self, folder: Path) -> ModelSource:
+        return openable(self.path, folder, external_data=self.facts.file_bytes > self.path.stat().st_size)
+
     def _operators(self, device: Device, folder: Path) -> tuple[OperatorTime, ...]:
         names, arrays = self._feeds(1, folder)
         calls = max(1, sum(o.count for o in self.facts.operators))
         reply = ask_operators(
             Operators(
-                model=ModelSource(str(self.path)),
+                model=self._source(folder),
                 names=names,
                 arrays=arrays,
                 level=self.levels[0],

@@ -117,6 +117,12 @@ def test_negative_sizes_are_refused() -> None:
         check_dims({"N": -1}, [image("N", 3, 8, 8)])
 
 
+def test_sizes_that_onnx_runtime_cannot_hold_are_refused() -> None:
+    with pytest.raises(UsageError, match="dimension 'N' must not be above 2147483647, got 99999999999999999999; try --dim N"):
+        check_dims({"N": 99999999999999999999}, [image("N", 3, 8, 8)])
+    assert check_dims({"N": 2**31 - 1}, [image("N", 3, 8, 8)]) == {"N": 2**31 - 1}
+
+
 @pytest.mark.parametrize("expression", ["a b", "seq ** 2", "unknown + 1"])
 def test_expressions_beyond_arithmetic_are_to_be_bound(expression: str) -> None:
     declared = Declared("x", "int64", (expression,))

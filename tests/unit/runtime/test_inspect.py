@@ -114,6 +114,30 @@ def test_fixing_the_batch_takes_it_away(nets: Any, saved: Any) -> None:
     facts = inspect(saved(nets.mlp()), dims={"batch": 3})
     assert facts.batch_dim is None
     assert facts.inputs[0].bound_shape == (3, 8)
+    assert any("input 'x' is fixed at 3 rows: one run serves 3" in w for w in facts.warnings)
+
+
+@pytest.mark.parametrize(("shape", "rows"), [([4, 3, 8, 8], 4), ([1, 3, 8, 8], None)])
+def test_a_batch_fixed_by_the_export_is_said(nets: Any, saved: Any, shape: list[int], rows: int | None) -> None:
+    warnings = inspect(saved(nets.cnn(shape))).warnings
+    expected = (
+        f"input 'x' is fixed at {rows} rows: one run serves {rows}, and figures per item count the run as one inference; "
+        f"divide them by {rows}, or export the model with a dynamic batch"
+    )
+    assert warnings == (() if rows is None else (expected,))
+
+
+def test_leading_sizes_that_are_no_rows_are_not_called_so(nets: Any, saved: Any) -> None:
+    image = nets.graph(
+        [nets.node("ReduceMean", ["x"], ["y"], name="mean", keepdims=0)], [nets.value("x", [3, 8, 8])], [nets.value("y", [])]
+    )
+    assert inspect(saved(image, "image")).warnings == ()
+    assert inspect(saved(nets.recurrent(), "state")).warnings == ()
+
+
+def test_inputs_beyond_memory_are_refused_before_they_are_made(nets: Any, saved: Any) -> None:
+    with pytest.raises(UsageError, match=r"input 'x' at \[1, 3, 2147483647, 2147483647\] takes [\d.]+ GiB .*smaller --dim"):
+        inspect(saved(nets.cnn(["N", 3, "H", "W"])), dims={"H": 2**31 - 1, "W": 2**31 - 1})
 
 
 def test_a_batch_that_does_not_run_is_no_batch(nets: Any, saved: Any) -> None:
@@ -281,6 +305,15 @@ def test_samples_that_do_not_fit_are_refused(nets: Any, saved: Any) -> None:
         inspect(saved(nets.mlp()), inputs={"x": np.ones((1, 9), np.float32)})
     with pytest.raises(InputsError, match=r"float32\[N, 3, 32, W\]"):
         inspect(saved(nets.cnn(["N", 3, "H", "W"])), dims={"H": 32}, inputs={"x": np.ones((1, 3, 16, 16), np.float32)})
+
+
+def test_samples_are_called_by_their_name(nets: Any, saved: Any, tmp_path: Path) -> None:
+    wrong = {"x": np.ones((1, 9), np.float32)}
+    with pytest.raises(InputsError, match=r"^wrong\.npz: 'x' has shape"):
+        inspect(saved(nets.mlp()), inputs=wrong, inputs_name="wrong.npz")
+    np.savez(tmp_path / "file.npz", **wrong)
+    with pytest.raises(InputsError, match=r"^file\.npz: 'x' has shape"):
+        inspect(saved(nets.mlp()), inputs=tmp_path / "file.npz")
 
 
 def test_inputs_without_a_rank_need_samples(nets: Any, saved: Any) -> None:
