@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from infercost._version import __version__
 from infercost.domain.errors import ArtifactError, ModelError, UsageError
 from infercost.domain.model import Inspection
+from infercost.runtime.names import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,7 +48,7 @@ def inspect(
     """
     from infercost.runtime.inspect import inspect as read_facts
 
-    return read_facts(_existing(model), dims=dims, inputs=_arrays(inputs))
+    return read_facts(_existing(model), dims=dims, inputs=_arrays(inputs), inputs_name=_name(inputs))
 
 
 def inspection(
@@ -98,14 +99,15 @@ def profile(
 
     path, arrays = _existing(model), _arrays(inputs)
     if _looks_like_json(path):
-        raise ModelError(f"{path} is JSON, not a model; price a saved profile with: infercost estimate {path} --rps 50")
+        name = shown(path)
+        raise ModelError(f"{name} is JSON, not a model; price a saved profile with: infercost estimate {name} --rps 50")
     settings = MeasureSettings(
         batches=tuple(batches) if batches else None,
         threads=tuple(threads) if threads else None,
         budget_s=budget_s,
         device=device,
     )
-    facts = read_facts(path, dims=dims, inputs=arrays)
+    facts = read_facts(path, dims=dims, inputs=arrays, inputs_name=_name(inputs), deadline_s=settings.deadline_s)
     machine = _recognise(fingerprint_machine(), instance)
     key = f"{__version__}|{machine.fingerprint}|{machine.instance_type}|{cache_key(facts, arrays, settings)}"
     cached = get_profile(key) if use_cache else None
@@ -161,7 +163,7 @@ def load_or_profile(
         )
     if dims or inputs:
         raise UsageError(
-            f"{where} is a saved profile, and --dim and --inputs belong to a model; profile the model again with them"
+            f"{shown(where)} is a saved profile, and --dim and --inputs belong to a model; profile the model again with them"
         )
     return load_profile(where)
 
@@ -176,11 +178,11 @@ def _existing(path: str | os.PathLike[str]) -> Path:
     found = Path(path)
     try:
         if found.is_dir():
-            raise ModelError(f"{found} is a folder; name the .onnx file or the saved profile in it")
+            raise ModelError(f"{shown(found)} is a folder; name the .onnx file or the saved profile in it")
         with found.open("rb"):
             return found
     except OSError as error:
-        raise ArtifactError(f"cannot read {found}: {error.strerror or error}; check the path") from None
+        raise ArtifactError(f"cannot read {shown(found)}: {error.strerror or error}; check the path") from None
 
 
 def _arrays(inputs: Inputs | None) -> Mapping[str, np.ndarray] | None:
@@ -189,6 +191,13 @@ def _arrays(inputs: Inputs | None) -> Mapping[str, np.ndarray] | None:
     from infercost.runtime.inputs import read_npz
 
     return read_npz(Path(inputs))
+
+
+def _name(inputs: Inputs | None) -> str | None:
+    """What messages call the inputs: their file's name, where they have one."""
+    if not isinstance(inputs, (str, os.PathLike)):
+        return None
+    return shown(Path(inputs).name)
 
 
 def _recognise(machine: Machine, instance: str | None) -> Machine:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 from infercost.domain.errors import ModelError
-from infercost.runtime.protocol import ModelSource
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from infercost.runtime.protocol import ModelSource
 
 
 def shown(path: str | os.PathLike[str]) -> str:
@@ -38,6 +38,10 @@ def openable(path: Path, folder: Path, *, external_data: bool) -> ModelSource:
     Raises:
         ModelError: the external data lies in a folder that ONNX Runtime cannot open.
     """
+    import shutil
+
+    from infercost.runtime.protocol import ModelSource
+
     path = path.resolve()
     if is_text(path):
         return ModelSource(str(path))
