@@ -16,11 +16,12 @@ from infercost._version import __version__
 from infercost.domain.errors import ModelError
 from infercost.domain.profile import LatencyStats, OperatorTime, Point, Profile, RawLatencies, Runtime
 from infercost.domain.statistics import min_samples
+from infercost.runtime.doubts import OPERATOR_RUNS_WANTED, Doubts, config_name
 from infercost.runtime.inputs import check_samples, generate_inputs, save_arrays, tile_inputs
 from infercost.runtime.machine import fingerprint_machine
 from infercost.runtime.memory import available_bytes, needed_bytes
 from infercost.runtime.names import openable, shown
-from infercost.runtime.neighbours import busy_cpus, neighbour_warning, stolen_warning
+from infercost.runtime.neighbours import busy_cpus
 from infercost.runtime.operators import operator_times
 from infercost.runtime.protocol import Failure, Operators, PointReply
 from infercost.runtime.protocol import Point as PointRequest
@@ -51,8 +52,10 @@ _START_S = 0.5
 _LEAST_POINT_S = 0.25
 _RUNS_WANTED = 15
 """A point that cannot make so many runs is not begun, batch 1 excepted: a few to warm up, and a median's worth."""
-_TRACE_RUNS = (20, 1000)
+_MOST_TRACE_RUNS = 1000
 _TRACE_EVENTS = 100_000
+_LONGEST_RAW_S = 42.9
+"""``RawLatencies`` cuts longer ones."""
 
 
 def measure(
@@ -96,8 +99,7 @@ class _Run:
     item_s: dict[int, float] = field(default_factory=dict)
     """Shortest time that an item took so far, by threads."""
     start_s: float = _START_S
-    on_cpu: list[float] = field(default_factory=list)
-    """CPU time / wall time of the single-threaded points."""
+    doubts: Doubts = field(default_factory=Doubts)
     payload: tuple[int, int] = (0, 0)
     """Bytes of one item's inputs and outputs."""
     deadline: float = 0.0
@@ -106,8 +108,7 @@ class _Run:
         self._check()
         device = choose_device(self.settings.device)
         grid = plan_grid(self.facts, self.settings, device)
-        if (warning := neighbour_warning(busy_cpus())) is not None:
-            self.warnings.append(warning)
+        self.doubts.busy_cpus = busy_cpus()
         self.deadline = time.perf_counter() + self.settings.budget_s
         points = self._points(grid, device, folder)
         self._tell("operators", len(grid), len(grid) + 1, "timing operators")
@@ -124,7 +125,7 @@ class _Run:
             operators=operators,
             payload_in_bytes=self.payload[0],
             payload_out_bytes=self.payload[1],
-            warnings=tuple(dict.fromkeys(self.warnings)),
+            warnings=(*self.warnings, *self.doubts.lines()),
         )
 
     def _check(self) -> None:
@@ -148,7 +149,7 @@ class _Run:
                 break
             slack = max(0.0, self._time_left() - sum(self._least_s(*point) for point in rest))
             (batch, threads), rest = rest[0], rest[1:]
-            self._tell("measuring", len(grid) - len(rest) - 1, len(grid) + 1, _name(batch, threads))
+            self._tell("measuring", len(grid) - len(rest) - 1, len(grid) + 1, config_name(batch, threads))
             budget = max(_LEAST_POINT_S, self._least_s(batch, threads) - self.start_s + slack / (len(rest) + 1))
             point = self._point(batch, threads, device, budget, folder)
             if point is not None:
@@ -175,18 +176,13 @@ class _Run:
                 break
             batch, threads = max(slow, key=lambda point: (point[0], self._predicted_s(*point)))
             kept.remove((batch, threads))
-            self.warnings.append(
-                f"{_name(batch, threads)} is not measured: at about {self._predicted_s(batch, threads):.2g} s a run "
-                "it does not fit the budget; raise --budget"
-            )
+            self.doubts.slow[batch, threads] = self._predicted_s(batch, threads)
         return kept
 
     def _lacks_memory(self, batch: int) -> bool:
         need, free = needed_bytes(self.facts.file_bytes, activation_bytes(self.facts, batch)), available_bytes()
         if need > free:
-            self.warnings.append(
-                f"batch {batch} is not measured: it needs about {need / 2**30:.1f} GiB, {free / 2**30:.1f} GiB is free"
-            )
+            self.doubts.large[batch] = (need, free)
         return need > free
 
     def _point(self, batch: int, threads: int, device: Device, budget: float, folder: Path) -> Point | None:
@@ -229,7 +225,7 @@ class _Run:
         error = model_error(self.facts.name, failure, doing=f"running batch {batch} of", hint=_run_hint(failure))
         if batch == 1:
             raise error
-        self.warnings.append(f"batch {batch} is not measured: {error}")
+        self.doubts.failed[batch] = str(error)
 
     def _learn(self, reply: PointReply, batch: int, threads: int, device: Device) -> None:
         typical = sorted(reply.latencies_ns)[(len(reply.latencies_ns) - 1) // 2] / 1e9
@@ -237,19 +233,13 @@ class _Run:
         if batch == 1:
             self.payload = (self.payload[0], reply.output_bytes)
         if threads == 1 and device == "cpu":
-            self.on_cpu.append(reply.cpu_s / reply.wall_s if reply.wall_s > 0 else 1.0)
+            self.doubts.on_cpu.append(reply.cpu_s / reply.wall_s if reply.wall_s > 0 else 1.0)
 
     def _judge(self, points: Sequence[Point]) -> None:
-        """Say what makes the figures doubtful."""
-        if (warning := stolen_warning(self.on_cpu)) is not None:
-            self.warnings.append(warning)
+        """Note which figures are doubtful."""
         least = min_samples(50)
-        loose = [_name(p.batch, p.threads) for p in points if not p.stable and p.latency_ms.count >= least]
-        if loose:
-            self.warnings.append(f"not settled within the time: {', '.join(loose)}; raise --budget, or quiet the machine")
-        few = [f"{_name(p.batch, p.threads)} ({p.latency_ms.count} runs)" for p in points if p.latency_ms.count < least]
-        if few:
-            self.warnings.append(f"too few runs for a median ({least} are needed): {', '.join(few)}; raise --budget")
+        self.doubts.unsettled = [(p.batch, p.threads) for p in points if not p.stable and p.latency_ms.count >= least]
+        self.doubts.few = {(p.batch, p.threads): p.latency_ms.count for p in points if p.latency_ms.count < least}
 
     def _feeds(self, batch: int, folder: Path) -> tuple[list[str], str]:
         """Write the inputs for a batch where a worker finds them."""
@@ -281,15 +271,14 @@ class _Run:
                 device=device,
                 budget_s=_OPERATOR_SHARE * self.settings.budget_s,
                 deadline_s=self.settings.deadline_s,
-                most_runs=max(_TRACE_RUNS[0], min(_TRACE_RUNS[1], _TRACE_EVENTS // calls)),
+                most_runs=max(OPERATOR_RUNS_WANTED, min(_MOST_TRACE_RUNS, _TRACE_EVENTS // calls)),
             ),
             folder,
         )
         if isinstance(reply, Failure):
             self.warnings.append(f"operators could not be timed: {brief(reply.message)}")
             return ()
-        if reply.runs < _TRACE_RUNS[0]:
-            self.warnings.append(f"operator shares rest on {reply.runs} runs only (20 are wanted); raise --budget")
+        self.doubts.operator_runs = reply.runs
         return operator_times(reply.timed, reply.shaped, reply.runs, {o.op_type: o for o in self.facts.operators})
 
     def _runtime(self, device: Device) -> Runtime:
@@ -311,13 +300,11 @@ class _Run:
             self.on_progress(Progress(stage, done, total, detail))
 
 
-def _name(batch: int, threads: int) -> str:
-    return f"batch {batch} × {threads} thread{'s' if threads > 1 else ''}"
-
-
 def _point_of(reply: PointReply, batch: int, threads: int, precision: str, device: Device) -> Point:
     seconds = [ns / 1e9 for ns in reply.latencies_ns]
-    stats = LatencyStats.of(seconds)
+    raw = RawLatencies.pack(seconds) if max(seconds) < _LONGEST_RAW_S else None
+    # What is stored is rounded; figures taken from it are those that a reader finds again.
+    stats = LatencyStats.of(raw.seconds() if raw is not None else seconds)
     share = reply.cpu_s / (reply.wall_s * threads) if reply.wall_s > 0 else None
     return Point(
         batch=batch,
@@ -331,7 +318,7 @@ def _point_of(reply: PointReply, batch: int, threads: int, precision: str, devic
         load_s=reply.load_s,
         first_inference_s=reply.first_inference_s,
         stable=reply.settled,
-        raw=RawLatencies.pack(seconds),
+        raw=raw,
     )
 
 

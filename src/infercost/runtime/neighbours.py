@@ -22,21 +22,22 @@ def busy_cpus(watch_s: float = _WATCH_S) -> float:
 
 def neighbour_warning(busy: float) -> str | None:
     """What to say of CPUs that were busy before the measurement; None when they were idle."""
-    if busy < _BUSY_CPUS:
-        return None
-    return f"other processes were using {busy:.1f} CPUs when the measurement began; close them and profile again"
+    return busy_warning(busy, ())
 
 
-def stolen_warning(shares: Sequence[float]) -> str | None:
-    """What to say when single-threaded runs were on the CPU for less of the time than they took.
+def busy_warning(busy: float, shares: Sequence[float]) -> str | None:
+    """What to say of a machine that others used, too; None when nothing shows that.
 
     Args:
-        shares: CPU time / wall time of each single-threaded measurement.
+        busy: CPUs that were busy before the measurement.
+        shares: CPU time / wall time of each single-threaded point. Less than 1 means that another
+            process or the hypervisor took the rest.
     """
-    worst = min(shares, default=1.0)
-    if worst >= _STOLEN_SHARE:
+    facts, worst = [], min(shares, default=1.0)
+    if busy >= _BUSY_CPUS:
+        facts.append(f"other processes were using {busy:.1f} CPUs when the measurement began")
+    if worst < _STOLEN_SHARE:
+        facts.append(f"single-threaded runs had the CPU for only {worst:.0%} of the time")
+    if not facts:
         return None
-    return (
-        f"single-threaded runs had the CPU for only {worst:.0%} of the time: another process or the "
-        "hypervisor took the rest, so latencies are too high; quiet the machine and profile again"
-    )
+    return f"the machine was busy: {' and '.join(facts)}; latencies are too high, quiet it and profile again"

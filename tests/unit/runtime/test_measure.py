@@ -3,10 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from infercost.domain.errors import InputsError, ModelError
+from infercost.domain.profile import LatencyStats
 from infercost.runtime import measure as module
 from infercost.runtime import workers
 from infercost.runtime.inspect import inspect
@@ -126,7 +128,7 @@ def test_a_batch_too_slow_for_its_time_is_skipped_and_said(
     path = saved(nets.mlp())
     profile = measure(path, inspect(path), settings=FAST)
     assert [p.batch for p in profile.points] == [1]
-    assert any("batch 4 × 1 thread is not measured: at about" in w for w in profile.warnings)
+    assert any(w.startswith("not measured: batch 4 × 1 thread (about") for w in profile.warnings)
 
 
 def test_a_batch_that_fails_is_left_out_and_said(nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +143,7 @@ def test_a_batch_that_fails_is_left_out_and_said(nets: Any, saved: Any, idle: No
     profile = measure(path, facts, settings=FAST)
     assert [p.batch for p in profile.points] == [1]
     assert any(
-        "batch 4 is not measured: ONNX Runtime crashed while running batch 4 of model.onnx: it was killed" in w
+        "not measured: batch 4 (ONNX Runtime crashed while running batch 4 of model.onnx: it was killed" in w
         for w in profile.warnings
     )
 
@@ -187,8 +189,6 @@ def test_a_vanished_file_is_named(nets: Any, saved: Any) -> None:
 
 
 def test_doubtful_figures_are_said_to_be(nets: Any, saved: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import msgspec
-
     path = saved(nets.mlp())
     facts = inspect(path)
     original, asked = workers.ask, []
@@ -204,12 +204,16 @@ def test_doubtful_figures_are_said_to_be(nets: Any, saved: Any, monkeypatch: pyt
     monkeypatch.setattr(workers, "ask", disturbed)
     monkeypatch.setattr(module, "busy_cpus", lambda: 1.5)
     profile = measure(path, facts, settings=FAST)
-    text = " | ".join(profile.warnings)
-    assert "other processes were using 1.5 CPUs" in text
-    assert "had the CPU for only 50% of the time" in text
-    assert "not settled within the time: batch 1 × 1 thread;" in text
-    assert "too few runs for a median (11 are needed): batch 4 × 1 thread (5 runs)" in text
-    assert "operator shares rest on 3 runs only" in text
+    assert profile.warnings == (
+        (
+            "the machine was busy: other processes were using 1.5 CPUs when the measurement began and single-threaded runs "
+            "had the CPU for only 50% of the time; latencies are too high, quiet it and profile again"
+        ),
+        (
+            "rough figures: batch 1 × 1 thread did not settle, batch 4 × 1 thread had too few (5 runs, 11 make a median), "
+            "operator shares rest on 3 runs (20 are wanted); raise --budget"
+        ),
+    )
     assert not any(p.stable for p in profile.points)
     assert profile.points[1].latency_ms.p50 is None
 
@@ -235,3 +239,35 @@ def test_a_run_without_end_is_said_with_the_next_step(
     with pytest.raises(ModelError, match=expected):
         measure(path, facts, settings=ONCE)
     assert [request.deadline_s for request in seen] == [ONCE.deadline_s]
+
+
+@pytest.mark.parametrize(("longest_ns", "kept"), [(10**9 + 3, True), (43 * 10**9, False)])
+def test_figures_are_those_of_the_raw_runs_as_stored(
+    nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch, longest_ns: int, kept: bool
+) -> None:
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    original = workers.ask
+
+    def outlier(request: Any, folder: Path) -> Any:
+        reply = original(request, folder)
+        if isinstance(request, Point):
+            return msgspec.structs.replace(reply, latencies_ns=[4006] * 100 + [longest_ns])
+        return reply
+
+    monkeypatch.setattr(workers, "ask", outlier)
+    (point,) = measure(path, facts, settings=ONCE).points
+    assert (point.raw is not None) == kept
+    if point.raw is not None:
+        assert point.latency_ms == LatencyStats.of(point.raw.seconds())
+    else:
+        assert point.latency_ms.mean == pytest.approx(longest_ns / 101 / 1e6, rel=1e-4)
+
+
+def test_a_batch_without_room_in_memory_is_said(nets: Any, saved: Any, idle: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(nets.mlp())
+    facts = inspect(path)
+    monkeypatch.setattr(module, "activation_bytes", lambda _, batch: 0 if batch == 1 else 1 << 50)
+    profile = measure(path, facts, settings=FAST)
+    assert [p.batch for p in profile.points] == [1]
+    assert any(w.startswith("not measured: batch 4 (needs about 1048576.0 GiB, ") for w in profile.warnings)
