@@ -16,13 +16,17 @@ from infercost._version import __version__
 
 if TYPE_CHECKING:
     from infercost.app import demo_model, estimate, gate, inspect, load_profile, profile, save, to_frame
+    from infercost.app.simulating import affine, autoscalers, service, simulate, traffic
     from infercost.domain.errors import InfercostError
 
 _APP = frozenset({"demo_model", "estimate", "gate", "inspect", "load_profile", "profile", "save", "to_frame"})
+_SIMULATING = frozenset({"affine", "autoscalers", "service", "simulate", "traffic"})
 
 __all__ = [
     "InfercostError",
     "__version__",
+    "affine",
+    "autoscalers",
     "demo_model",
     "estimate",
     "gate",
@@ -30,7 +34,10 @@ __all__ = [
     "load_profile",
     "profile",
     "save",
+    "service",
+    "simulate",
     "to_frame",
+    "traffic",
 ]
 
 
@@ -40,6 +47,10 @@ def __getattr__(name: str) -> object:
         from infercost import app
 
         return getattr(app, name)
+    if name in _SIMULATING:
+        from infercost.app import simulating
+
+        return getattr(simulating, name)
     if name == "InfercostError":
         from infercost.domain.errors import InfercostError
 

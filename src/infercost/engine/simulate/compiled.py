@@ -1,0 +1,99 @@
+"""The kernels, compiled by numba on first use and kept in numba's on-disk cache.
+
+The kernel modules are plain Python over numpy arrays. Here, and only here, is the compiler.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any, cast
+
+from infercost.domain.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import ModuleType
+
+    from infercost.engine.simulate.central import Outcome
+
+    Kernel = Callable[..., Outcome]
+
+
+def _modules() -> tuple[ModuleType, ...]:
+    from infercost.engine.simulate import central, fleet, history, policies, routed, tournament, variates
+
+    return history, variates, tournament, policies, fleet, central, routed
+
+
+def _functions() -> list[FunctionType]:
+    """Every function that a kernel may call."""
+    return [
+        item
+        for module in _modules()
+        for item in vars(module).values()
+        if isinstance(item, FunctionType) and item.__module__ == module.__name__
+    ]
+
+
+def _parts(code: CodeType) -> Iterable[str]:
+    yield code.co_code.hex()
+    yield repr([constant for constant in code.co_consts if not isinstance(constant, CodeType)])
+    yield repr(code.co_names)
+
+
+def _stamp() -> int:
+    """A number that changes with the code of any function or module constant."""
+    digest = hashlib.sha256()
+    for function in _functions():
+        digest.update("\n".join(_parts(function.__code__)).encode())
+    for module in _modules():
+        constants = {k: v for k, v in vars(module).items() if isinstance(v, int | float) or "uint64" in type(v).__name__}
+        digest.update(repr(sorted((k, repr(v)) for k, v in constants.items())).encode())
+    return int.from_bytes(digest.digest()[:6])
+
+
+@cache
+def _register() -> int:
+    """Let compiled code call the plain functions; returns their stamp."""
+    from numba.extending import register_jitable
+
+    for function in _functions():
+        register_jitable(function)
+    return _stamp()
+
+
+def _entry(kernel: Kernel, stamp: int) -> Kernel:
+    def run(arrivals: Any, serving: Any, scaling: Any, fleet: Any, books: Any, records: Any) -> Any:
+        # numba's cache looks at this function alone: the stamp, being in its closure, makes code that is
+        # called from here count too.
+        _ = stamp
+        return kernel(arrivals, serving, scaling, fleet, books, records)
+
+    return run
+
+
+@cache
+def compiled(name: str) -> Kernel:
+    """The compiled kernel ``central``, ``limited`` or ``routed``.
+
+    Compiling takes seconds once a machine; later processes load the machine code. Where no folder can be
+    written (read-only site-packages and home), each process compiles for itself.
+
+    Raises:
+        MissingExtraError: numba is not installed.
+    """
+    try:
+        import numba
+    except ImportError:
+        raise MissingExtraError("plan", "simulating traffic") from None
+    from infercost.engine.simulate.central import serve_central, serve_limited
+    from infercost.engine.simulate.routed import serve_routed
+
+    kernels = {"central": serve_central, "limited": serve_limited, "routed": serve_routed}
+    entry = _entry(kernels[name], _register())
+    try:
+        return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy")(entry))
+    except RuntimeError:
+        return cast("Kernel", numba.njit(nogil=True, error_model="numpy")(entry))

@@ -1,0 +1,254 @@
+"""Closed forms, laws, and refusals. Tolerances are for a million requests; the benchmark holds ten million to 1 % and 3 %."""
+
+from __future__ import annotations
+
+from math import exp, factorial, log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import infercost
+from infercost import affine, autoscalers, simulate, traffic
+from infercost.domain.errors import UnknownNameError, UsageError
+from infercost.engine.erlang import blocking
+from infercost.engine.simulate.service import constant, empirical, exponential, lognormal
+
+COUNT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def unit_arrivals():
+    """Poisson arrivals at rate 1."""
+    return np.cumsum(np.random.default_rng(7).standard_exponential(COUNT))
+
+
+def erlang_c(servers, offered):
+    b = blocking(servers, offered)
+    return b / (1 - offered / servers * (1 - b))
+
+
+@pytest.mark.parametrize(("servers", "load"), [(1, 0.5), (4, 0.7), (10, 0.8)])
+def test_mmc(unit_arrivals, servers, load):
+    result = simulate(unit_arrivals, service=exponential(load * servers), replicas=servers)
+    mean = load * servers
+    wait = erlang_c(servers, load * servers) * mean / (servers * (1 - load))
+    assert result.latency_s.mean() == pytest.approx(mean + wait, rel=0.02)
+    assert result.wait_s.mean() == pytest.approx(wait, rel=0.06)
+    assert result.summary().utilization == pytest.approx(load, rel=0.01)
+    depth = servers * (1 - load) / mean
+    far = log(erlang_c(servers, load * servers) / 0.01) / depth
+    assert float(np.quantile(result.wait_s, 0.99)) == pytest.approx(far, rel=0.05)
+
+
+@pytest.mark.parametrize("cv", [0.0, 0.5, 1.5])
+def test_mg1(unit_arrivals, cv):
+    result = simulate(unit_arrivals, service=lognormal(0.6, cv))
+    wait = 0.6 * 0.6 * (1 + cv * cv) / (2 * 0.4)
+    assert result.wait_s.mean() == pytest.approx(wait, rel=0.05)
+    assert (result.latency_s - result.wait_s).std() / 0.6 == pytest.approx(cv, abs=0.03)
+
+
+def test_mg1_of_measured_samples(unit_arrivals):
+    samples = np.array([0.1, 0.2, 0.9, 1.0])
+    result = simulate(unit_arrivals, service=empirical(samples))
+    wait = (samples**2).mean() / (2 * (1 - samples.mean()))
+    assert result.wait_s.mean() == pytest.approx(wait, rel=0.03)
+
+
+def test_md1_waits_follow_the_exact_distribution(unit_arrivals):
+    load, at = 0.7, 3.0
+    result = simulate(unit_arrivals, service=constant(load))
+    # Erlang's distribution of the wait in M/D/1, with the service as the unit of time.
+    terms = [(load * (k - at)) ** k / factorial(k) * exp(load * (at - k)) for k in range(int(at) + 1)]
+    assert (result.wait_s <= at * load).mean() == pytest.approx((1 - load) * sum(terms), rel=0.01)
+
+
+@pytest.mark.parametrize("servers", [1, 10])
+@pytest.mark.parametrize("service", [exponential, constant])
+def test_erlang_b_whatever_the_service(unit_arrivals, servers, service):
+    result = simulate(unit_arrivals, service=service(0.9 * servers), replicas=servers, concurrency_limit=servers)
+    assert result.dropped / COUNT == pytest.approx(blocking(servers, 0.9 * servers), rel=0.02)
+    assert not result.wait_s.any()
+
+
+def test_full_batches_of_constant_service():
+    arrivals = np.arange(16 * 1000) * 0.01
+    result = simulate(arrivals, service=affine(0.05, 0.002), max_batch=16, max_delay_s=1.0)
+    assert (result.batch_sizes == 16).all()
+    expected = 0.01 * np.arange(15, -1, -1)
+    np.testing.assert_allclose(result.wait_s.reshape(-1, 16), np.broadcast_to(expected, (1000, 16)), atol=1e-9)
+    assert result.busy_seconds == pytest.approx(1000 * 0.082)
+
+
+def test_batch_windows(unit_arrivals):
+    # With a replica always free, a window opens at an arrival and collects for one delay.
+    result = simulate(unit_arrivals, service=constant(0.001), replicas=50, max_batch=1000, max_delay_s=4.0)
+    assert result.batch_sizes.mean() == pytest.approx(5.0, rel=0.01)
+    assert result.wait_s.mean() == pytest.approx((4.0 + 4.0 * 2.0) / 5.0, rel=0.01)
+
+
+def test_random_routing_splits_into_single_queues(unit_arrivals):
+    result = simulate(unit_arrivals, service=exponential(2.0), replicas=4, routing="random")
+    assert result.latency_s.mean() == pytest.approx(2.0 / (1 - 0.5), rel=0.03)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    routing=st.sampled_from(["central", "random", "least_outstanding"]),
+    replicas=st.integers(1, 5),
+    batch=st.integers(1, 6),
+    limit=st.sampled_from([None, 4, 30]),
+    scaled=st.booleans(),
+)
+def test_the_books_balance(seed, routing, replicas, batch, limit, scaled):
+    source = traffic.counts(np.random.default_rng(seed).integers(0, 400, 12), 60.0)
+    result = simulate(
+        source,
+        service=lognormal(affine(0.2, 0.1), 1.0),
+        replicas=replicas,
+        max_batch=batch,
+        max_delay_s=0.2,
+        routing=routing,
+        concurrency_limit=limit,
+        autoscaler=autoscalers.vertex_autoscaling(max_replicas=9, start_s=20) if scaled else None,
+        seed=seed,
+    )
+    line = result.timeline
+    served = len(result.latency_s)
+    assert result.requests == source.counts.sum() == served + result.dropped == line.arrivals.sum()
+    assert line.served.sum() == served == result.batch_sizes.sum()
+    assert line.dropped.sum() == result.dropped
+    assert (line.waiting >= 0).all()
+    assert line.waiting[-1] == 0
+    assert line.seconds.sum() == pytest.approx(result.end_s)
+    assert line.busy_seconds.sum() == pytest.approx(result.busy_seconds)
+    # Little's law holds exactly over the whole run.
+    assert (line.concurrency * line.seconds).sum() == pytest.approx(result.latency_s.sum(), rel=1e-9, abs=1e-6)
+    assert result.busy_seconds <= result.replica_seconds * (1 + 1e-9)
+    assert (result.wait_s >= 0).all()
+    assert result.end_s >= source.duration_s
+    if not scaled:
+        assert result.replica_seconds == pytest.approx(replicas * result.end_s)
+    else:
+        assert line.desired.max() <= 9
+        assert result.replica_seconds >= (line.mean_replicas * line.seconds).sum() - 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), replicas=st.integers(1, 6), rps=st.floats(0.5, 8.0))
+def test_one_more_replica_never_hurts_anyone(seed, replicas, rps):
+    source = traffic.poisson(rps, 200.0)
+    fewer = simulate(source, service=exponential(1.0), replicas=replicas, seed=seed)
+    more = simulate(source, service=exponential(1.0), replicas=replicas + 1, seed=seed)
+    # One queue, the same service for the same request: every start is at least as early.
+    assert (more.wait_s <= fewer.wait_s + 1e-9).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), replicas=st.integers(1, 4), rps=st.floats(0.5, 8.0))
+def test_no_replica_idles_while_a_request_waits(seed, replicas, rps):
+    result = simulate(traffic.poisson(rps, 100.0), service=exponential(1.0), replicas=replicas, seed=seed)
+    arrivals = traffic.poisson(rps, 100.0).arrivals_s(np.random.default_rng(np.random.SeedSequence(seed).spawn(4)[0]))
+    starts, ends = arrivals + result.wait_s, arrivals + result.latency_s
+    for request in np.flatnonzero(result.wait_s > 1e-9):
+        middle = arrivals[request] + result.wait_s[request] / 2
+        assert ((starts <= middle) & (middle < ends)).sum() == replicas
+
+
+def test_a_seed_fixes_everything():
+    def run(seed):
+        return simulate(
+            traffic.poisson(20.0, 600.0),
+            service=lognormal(0.3, 1.0),
+            replicas=3,
+            routing="random",
+            autoscaler=autoscalers.knative_kpa(2.0, max_replicas=30, start_s=exponential(10.0)),
+            seed=seed,
+        )
+
+    one, again, other = run(4), run(4), run(5)
+    np.testing.assert_array_equal(one.latency_s, again.latency_s)
+    np.testing.assert_array_equal(one.timeline.desired, again.timeline.desired)
+    assert one.replica_seconds == again.replica_seconds
+    assert one.replica_seconds != other.replica_seconds
+
+
+class TestScaling:
+    def test_a_replica_serves_once_it_has_started_and_is_billed_from_the_decision(self):
+        # Two requests a second of 1 s each: one replica is always busy and the queue grows by one a second.
+        scaler = autoscalers.vertex_autoscaling(100, max_replicas=2, window_s=15, start_s=7)
+        result = simulate(np.arange(0, 60, 0.5), service=1.0, autoscaler=scaler)
+        assert result.timeline.desired[0] == 1, "a replica cannot be more than 100 % busy"
+        eager = autoscalers.vertex_autoscaling(50, max_replicas=2, window_s=15, start_s=7)
+        result = simulate(np.arange(0, 60, 0.5), service=1.0, autoscaler=eager)
+        assert result.timeline.desired[0] == 2
+        # At 22 s the 23rd second's request starts on the first replica; the second takes the next at once.
+        starts = np.arange(0, 60, 0.5) + result.wait_s
+        assert np.count_nonzero(starts < 22.0) == 22
+        assert np.count_nonzero(starts == 22.0) == 2
+        assert result.replica_seconds == pytest.approx(result.end_s + result.end_s - 15)
+
+    def test_scale_in_drains(self):
+        # One long request occupies each replica when the only other is taken away.
+        scaler = autoscalers.azure_autoscale(
+            [autoscalers.AzureRule(direction="in", threshold=100, window_s=60, cooldown_s=0)], max_replicas=2, start_s=1
+        )
+        result = simulate([50.0, 50.5], service=100.0, replicas=2, autoscaler=scaler)
+        assert result.timeline.desired[0] == 1
+        np.testing.assert_allclose(result.latency_s, 100.0)
+        # The replica that ends first goes at 150 s; the other stays to the end.
+        assert result.replica_seconds == pytest.approx(150.0 + 150.5)
+
+    def test_requests_wait_or_fail_at_zero(self):
+        waiting = autoscalers.knative_kpa(1.0, min_replicas=0, max_replicas=3, start_s=10)
+        result = simulate([5.0, 6.0], service=1.0, replicas=0, autoscaler=waiting)
+        assert result.dropped == 0
+        assert result.wait_s[0] == pytest.approx(11.0), "decided at 6 s, in service at 16 s"
+        refusing = autoscalers.vertex_autoscaling(min_replicas=0, max_replicas=3, start_s=10)
+        result = simulate([5.0, 6.0, 40.0], service=1.0, replicas=0, autoscaler=refusing)
+        assert result.dropped == 2
+        assert result.served_mask.tolist() == [False, False, True]
+        assert result.latency_s.tolist() == [1.0]
+
+    def test_the_clock_starts_at_the_tick_before_the_first_arrival(self):
+        scaler = autoscalers.sagemaker_target_tracking(60, max_replicas=5)
+        early = simulate(np.arange(7.0, 3000.0), service=0.2, autoscaler=scaler)
+        late = simulate(np.arange(7.0, 3000.0) + 1.7e9, service=0.2, autoscaler=scaler)
+        assert late.start_s == 1.7e9 - 1.7e9 % 60
+        shift = int(1.7e9 % 60)
+        assert late.timeline.end_s[0] - late.start_s == 60
+        assert late.mean_replicas == pytest.approx(early.mean_replicas, rel=0.1)
+        assert shift == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"replicas": 0}, "replicas must be"),
+        ({"replicas": 1.5}, "replicas must be"),
+        ({"replicas": True}, "replicas must be"),
+        ({"max_batch": 0}, "max_batch must be"),
+        ({"max_delay_s": -1.0}, "max_delay_s must be"),
+        ({"max_delay_s": float("inf")}, "max_delay_s must be"),
+        ({"concurrency_limit": 0}, "concurrency_limit must be"),
+        ({"service": -1.0}, "must not be negative"),
+        ({"service": "fast"}, "cannot read the service"),
+        ({"replicas": 9, "autoscaler": autoscalers.vertex_autoscaling(max_replicas=5)}, "outside the autoscaler"),
+    ],
+)
+def test_refusals(change, message):
+    with pytest.raises(UsageError, match=message):
+        simulate([1.0, 2.0], **{"service": 1.0, **change})
+
+
+def test_an_unknown_routing_is_refused():
+    with pytest.raises(UnknownNameError, match="did you mean random"):
+        simulate([1.0], service=1.0, routing="randon")
+
+
+def test_the_public_names():
+    assert infercost.simulate is simulate
+    assert {"affine", "autoscalers", "service", "simulate", "traffic"} <= set(dir(infercost))
