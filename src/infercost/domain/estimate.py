@@ -94,12 +94,14 @@ class Candidate:
     capacity_rps: float
     """Requests a second that all replicas carry within the SLO."""
     utilization: float
-    """Mean busy share of the workers, 0..1."""
+    """Share of what all replicas could do with every batch full that the traffic needs, 0..1."""
     provenance: Provenance
     band: float
     """Relative band of the service time at 90 %."""
     slo_holds: Literal["yes", "at_risk"]
-    """``at_risk``: the SLO is met at the likely prediction but not at the band's slow end."""
+    """``at_risk``: the SLO is met at the likely prediction, and at the band's slow end by no configuration
+    of this hardware, however many replicas. Then the cost has no upper end.
+    """
     cost: Cost
     lines: tuple[CostLine, ...]
     dominated_by: str | None = None

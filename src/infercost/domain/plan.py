@@ -23,20 +23,22 @@ class Placement:
     replicas: int
     """At the likely prediction. For serverless: the concurrency that is needed."""
     replicas_low: int
-    """At the band's fast end."""
+    """At the band's fast end, by the configuration that is best there."""
     replicas_high: int | None
-    """At the band's slow end; where the SLO fails there, what throughput alone needs."""
+    """At the band's slow end, by the configuration that is best there; None where none keeps the SLO."""
     latency_ms: LatencyMs
     capacity_rps: float
     """Of all ``replicas`` together, within the SLO."""
     utilization: float
+    """Share of what the replicas could do with every batch full that the traffic needs, 0..1."""
     provenance: Provenance
     band: float
     slo_holds: Literal["yes", "at_risk"]
+    """``at_risk``: at the band's slow end no configuration of this hardware keeps the SLO, however many replicas."""
     accelerator: str | None = None
     """Key of the hardware's accelerator, with their number where there are several."""
-    billed_s: tuple[float, float, float] | None = None
-    """Serverless only: billed seconds a request at (low, likely, high)."""
+    billed_s: tuple[float, float, float | None] | None = None
+    """Serverless only: billed seconds a request at (low, likely, high); high is None where ``slo_holds`` is not yes."""
     notes: tuple[str, ...] = ()
 
 

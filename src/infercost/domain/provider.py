@@ -55,6 +55,8 @@ class ServerlessRules:
     max_concurrency: int
     """Per endpoint."""
     max_payload_bytes: int
+    memory_reserved_gib: float = 0.35
+    """Memory of an instance that Python, ONNX Runtime and the server take beside the model. The default is assumed."""
     verified: bool
     source: str
 
@@ -74,6 +76,10 @@ class HostingRules:
     source: str
     vcpus_reserved: float = 0.0
     """vCPUs of a replica that the platform itself takes."""
+    max_endpoint_rps: float | None = None
+    """Requests a second that an endpoint takes before a quota is raised; reported, not imposed."""
+    max_endpoint_bytes_per_s: float | None = None
+    """Payload a second, in and out together, that an endpoint takes before a quota is raised; reported, not imposed."""
 
 
 Billed = Literal["billed", "free", "unknown"]

@@ -20,8 +20,8 @@ from infercost.domain.prediction import Prediction
 from infercost.domain.provider import HostingRules
 from infercost.domain.traffic import Slo, Traffic
 from infercost.domain.units import GIB
-from infercost.engine.queueing import Stations, busy_share, capacity, sojourn_mean, sojourn_quantile
-from infercost.engine.wording import gib, megabytes, milliseconds
+from infercost.engine.queueing import Stations, capacity, sojourn_mean, sojourn_quantile
+from infercost.engine.wording import amount, gib, megabytes, milliseconds
 
 if TYPE_CHECKING:
     from infercost.domain.prediction import PredictedPoint, Serving
@@ -64,7 +64,7 @@ def plan(
     cases = [_Case.of(p, hardware[p.provider, p.instance_type], hosting[p.provider], traffic) for p in predictions]
     grid = _Grid.of(cases)
     best = grid.choose(traffic.rps, slo) if len(grid.rows) else {}
-    placed = _place(cases, grid, best, traffic.rps, slo)
+    placed = _place(cases, grid, best, traffic.rps)
     missed = _miss(cases, grid, [i for i, case in enumerate(cases) if i not in placed], slo)
     return [placed[i] if i in placed else missed[i] for i in range(len(cases))]
 
@@ -81,6 +81,7 @@ class _Case:
     factors: tuple[float, ...]
     """How much slower each is for the vCPUs that the platform takes."""
     reasons: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @classmethod
     def of(cls, prediction: Prediction, hardware: Hardware, rules: HostingRules, traffic: Traffic) -> _Case:
@@ -94,7 +95,9 @@ class _Case:
         points = () if reasons else fitting
         shared = hardware.accelerator is None and rules.vcpus_reserved > 0
         factors = [max(1.0, p.serving.workers * p.serving.threads / vcpus) if shared else 1.0 for p in points]
-        return cls(prediction, _accelerator(hardware), rules.min_replicas, points, tuple(factors), tuple(reasons))
+        notes = [*([prediction.basis] if prediction.basis else []), *over_quota(traffic, rules)]
+        least = rules.min_replicas
+        return cls(prediction, _accelerator(hardware), least, points, tuple(factors), tuple(reasons), tuple(notes))
 
 
 def _accelerator(hardware: Hardware) -> str | None:
@@ -114,6 +117,20 @@ def oversize(traffic: Traffic, limit: int | None) -> list[str]:
         for name, size in sizes
         if size > limit
     ]
+
+
+def over_quota(traffic: Traffic, rules: HostingRules) -> list[str]:
+    """What an endpoint must be allowed first, where the traffic is over what it may do unasked."""
+    notes = []
+    if rules.max_endpoint_rps is not None and traffic.rps > rules.max_endpoint_rps:
+        notes.append(
+            f"needs a quota raise: {amount(traffic.rps)} requests a second, an endpoint has {amount(rules.max_endpoint_rps)}"
+        )
+    moved = traffic.rps * (traffic.payload_in_bytes + traffic.payload_out_bytes)
+    if rules.max_endpoint_bytes_per_s is not None and moved > rules.max_endpoint_bytes_per_s:
+        allowed = megabytes(rules.max_endpoint_bytes_per_s)
+        notes.append(f"needs a quota raise: {megabytes(moved)} of payload a second, an endpoint has {allowed}")
+    return notes
 
 
 def _fits(point: PredictedPoint, hardware: Hardware, rules: HostingRules) -> bool:
@@ -140,11 +157,30 @@ def _too_big(points: Sequence[PredictedPoint], hardware: Hardware, rules: Hostin
 
 
 @dataclass(frozen=True, slots=True)
+class _Choice:
+    """What one case is served by."""
+
+    row: int
+    """The configuration with the fewest replicas at the likely prediction."""
+    carried: float
+    """Requests a second that a replica of it carries."""
+    replicas: int
+    low: int
+    """Replicas of the best configuration at the band's fast end."""
+    high: int | None
+    """Of the best one at its slow end; None where none keeps the SLO there."""
+    other: int | None
+    """The best row at the slow end, where ``row`` cannot keep the SLO there."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Grid:
     """All configurations of all cases as columns."""
 
     rows: Stations
     case: Ints
+    band: Floats
+    """Factor of the slow end."""
     serving: tuple[Serving, ...]
     min_replicas: Ints
 
@@ -163,28 +199,50 @@ class _Grid:
         return cls(
             rows=stations.slowed(np.array([f for c in cases for f in c.factors], dtype=np.float64)),
             case=case,
+            band=1 + np.array([c.prediction.band for c in cases], dtype=np.float64)[case],
             serving=tuple(p.serving for p in points),
             min_replicas=np.array([c.min_replicas for c in cases], dtype=np.int64)[case],
         )
 
-    def choose(self, rps: float, slo: Slo) -> dict[int, tuple[int, float]]:
-        """For each case that can keep the SLO: its best row, and what a replica of it carries."""
+    def choose(self, rps: float, slo: Slo) -> dict[int, _Choice]:
+        """The best configuration of each case that can keep the SLO.
+
+        Fewest replicas at the likely prediction; of those the fewest at the slow end, none last;
+        of those the lowest p99; of those alike the simplest.
+        """
         carried = capacity(self.rows, slo)
         needed = replicas_for(rps, carried, self.min_replicas)
-        fewest = np.full(int(self.case.max()) + 1, np.inf)
-        np.minimum.at(fewest, self.case, needed)
+        fast = replicas_for(rps, capacity(self.rows.slowed(1 / self.band), slo), self.min_replicas)
+        slow = replicas_for(rps, capacity(self.rows.slowed(self.band), slo), self.min_replicas)
+        every = np.arange(len(needed))
+        fewest = self._least(every, needed)
         tied = np.flatnonzero(np.isfinite(needed) & (needed == fewest[self.case]))
-        if not len(tied):
-            return {}
+        tied = tied[slow[tied] == self._least(tied, slow[tied])[self.case[tied]]]
         p99 = sojourn_quantile(self.rows.take(tied), rps / needed[tied], 0.99)
-        lowest = np.full(len(fewest), np.inf)
-        np.minimum.at(lowest, self.case[tied], p99)
-        near = p99 <= lowest[self.case[tied]] * ALIKE
+        near = p99 <= self._least(tied, p99)[self.case[tied]] * ALIKE
         tied, p99 = tied[near], p99[near]
         order = np.lexsort((p99, self.rows.workers[tied], self.rows.batch[tied], self.case[tied]))
-        ranked = tied[order]
-        cases, first = np.unique(self.case[ranked], return_index=True)
-        return {int(c): (int(ranked[i]), float(carried[ranked[i]])) for c, i in zip(cases, first, strict=True)}
+        cases, first = np.unique(self.case[tied[order]], return_index=True)
+        low, high = self._least(every, fast), self._least(every, slow)
+        found = {}
+        for c, row in zip(cases, tied[order[first]], strict=True):
+            replicas, kept = int(needed[row]), bool(np.isfinite(high[c]))
+            other = kept and not np.isfinite(slow[row])
+            found[int(c)] = _Choice(
+                row=int(row),
+                carried=float(carried[row]),
+                replicas=replicas,
+                low=int(min(replicas, low[c])),
+                high=int(max(replicas, high[c])) if kept else None,
+                other=int(np.flatnonzero((self.case == c) & (slow == high[c]))[0]) if other else None,
+            )
+        return found
+
+    def _least(self, rows: Ints, values: Floats) -> Floats:
+        """The least of ``values``, one a row, by case; infinite where a case has none."""
+        least = np.full(int(self.case.max()) + 1, np.inf)
+        np.minimum.at(least, self.case[rows], values)
+        return least
 
 
 def replicas_for(rps: float, carried: Floats, least: Ints) -> Floats:
@@ -193,49 +251,44 @@ def replicas_for(rps: float, carried: Floats, least: Ints) -> Floats:
         return np.maximum(np.ceil(rps / carried * (1 - 1e-12)), least)
 
 
-def _place(
-    cases: Sequence[_Case], grid: _Grid, best: Mapping[int, tuple[int, float]], rps: float, slo: Slo
-) -> dict[int, Placement | Misfit]:
-    """Placements of the chosen rows, with the band carried through replicas and SLO."""
+def _place(cases: Sequence[_Case], grid: _Grid, best: Mapping[int, _Choice], rps: float) -> dict[int, Placement | Misfit]:
+    """Placements of the chosen rows."""
     if not best:
         return {}
-    keys = list(best)
-    rows = np.array([best[i][0] for i in keys], dtype=np.int64)
-    carried = np.array([best[i][1] for i in keys])
-    band = 1 + np.array([cases[i].prediction.band for i in keys])
-    stations, least = grid.rows.take(rows), grid.min_replicas[rows]
-    replicas = replicas_for(rps, carried, least)
-    fast, slow = stations.slowed(1 / band), stations.slowed(band)
-    slow_carried = capacity(slow, slo)
-    at_risk = slow_carried == 0
-    # Where the SLO fails at the slow end no number of replicas helps: what throughput needs is billed.
-    slow_carried = np.where(at_risk, capacity(slow, Slo()), slow_carried)
-    low = np.minimum(replicas, replicas_for(rps, capacity(fast, slo), least))
-    high = np.maximum(replicas, replicas_for(rps, slow_carried, least))
-    rate = rps / replicas
+    stations = grid.rows.take(np.array([choice.row for choice in best.values()], dtype=np.int64))
+    rate = rps / np.array([choice.replicas for choice in best.values()])
     p50, p95, p99 = (sojourn_quantile(stations, rate, q) * 1e3 for q in (0.5, 0.95, 0.99))
-    busy = busy_share(stations, rate)
+    used = rate / stations.throughput
     placed: dict[int, Placement | Misfit] = {}
-    for k, i in enumerate(keys):
+    for k, (i, choice) in enumerate(best.items()):
         prediction = cases[i].prediction
         placed[i] = Placement(
             provider=prediction.provider,
             instance_type=prediction.instance_type,
             mode="realtime",
-            serving=_undelayed(grid.serving[rows[k]]),
-            replicas=int(replicas[k]),
-            replicas_low=int(low[k]),
-            replicas_high=int(high[k]),
+            serving=_undelayed(grid.serving[choice.row]),
+            replicas=choice.replicas,
+            replicas_low=choice.low,
+            replicas_high=choice.high,
             latency_ms=LatencyMs(p50=float(p50[k]), p95=float(p95[k]), p99=float(p99[k])),
-            capacity_rps=float(replicas[k] * carried[k]),
-            utilization=float(busy[k]),
+            capacity_rps=choice.replicas * choice.carried,
+            utilization=float(used[k]),
             provenance=prediction.provenance,
             band=prediction.band,
-            slo_holds="at_risk" if at_risk[k] else "yes",
+            slo_holds="at_risk" if choice.high is None else "yes",
             accelerator=cases[i].accelerator,
-            notes=(prediction.basis,) if prediction.basis else (),
+            notes=cases[i].notes + _fallback(grid, choice),
         )
     return placed
+
+
+def _fallback(grid: _Grid, choice: _Choice) -> tuple[str, ...]:
+    """What to serve by instead, where the chosen configuration cannot keep the SLO at the slow end."""
+    if choice.other is None:
+        return ()
+    other = grid.serving[choice.other]
+    how = f"{other.workers}w×{other.threads}t, batch {other.max_batch}"
+    return (f"at the band's slow end only another serving keeps the SLO, by {choice.high:,} replicas: {how}",)
 
 
 def _undelayed(serving: Serving) -> Serving:

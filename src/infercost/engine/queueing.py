@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from infercost.domain.traffic import Slo, SloTarget
 
-__all__ = ["MAX_UTILIZATION", "Stations", "busy_share", "capacity", "sojourn_mean", "sojourn_quantile"]
+__all__ = ["MAX_UTILIZATION", "Stations", "capacity", "sojourn_mean", "sojourn_quantile"]
 
 MAX_UTILIZATION: Final = 0.9
 """Highest share of its throughput that a replica is planned at, however lax the SLO.
@@ -87,6 +87,15 @@ class Stations:
         """The same stations with every service ``factor`` times as long."""
         return replace(self, single_s=self.single_s * factor, full_s=self.full_s * factor)
 
+    def distinct(self) -> tuple[Ints, Ints]:
+        """Rows that are all different, and for every row which of those it equals."""
+        columns = (self.workers, self.batch, self.single_s, self.full_s, self.cv)
+        order = np.lexsort(columns)
+        new = np.any([np.diff(column[order], prepend=-1.0) != 0 for column in columns], axis=0)
+        equal = np.empty(len(order), dtype=np.int64)
+        equal[order] = np.cumsum(new) - 1
+        return order[new], equal
+
     @property
     def throughput(self) -> Floats:
         """Requests a second with every worker busy on full batches."""
@@ -123,17 +132,16 @@ def sojourn_mean(stations: Stations, rate: Floats) -> Floats:
     return _mean(stations, _steady(stations, rate))
 
 
-def busy_share(stations: Stations, rate: Floats) -> Floats:
-    """Mean share of time that a worker is busy, 0..1; above rate / throughput while batches are not full."""
-    steady = _steady(stations, rate)
-    return np.clip(rate * steady.batch_s / (stations.workers * steady.size), 0.0, 1.0)
-
-
 def capacity(stations: Stations, slo: Slo) -> Floats:
     """Requests a second that each replica carries within every target, 0 where none holds.
 
     At most ``MAX_UTILIZATION`` of the throughput.
     """
+    different, equal = stations.distinct()
+    return _capacity(stations.take(different), slo)[equal]
+
+
+def _capacity(stations: Stations, slo: Slo) -> Floats:
     high = stations.throughput * MAX_UTILIZATION
     low = high * _NEGLIGIBLE
     found = np.where(_holds(stations, high, slo), high, 0.0)

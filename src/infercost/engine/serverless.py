@@ -130,8 +130,10 @@ class _Case:
         if not single:
             return _misfit(prediction, reasons or ["no configuration with a single worker was predicted"])
         point = min(single, key=lambda p: p.single_s)
-        if point.memory_bytes > hardware.memory_gib * GIB:
-            reasons.append(f"needs {gib(point.memory_bytes / GIB)} of memory, has {gib(hardware.memory_gib)}")
+        needs = point.memory_bytes / GIB + self.rules.memory_reserved_gib
+        if needs > hardware.memory_gib:
+            kept = f" ({gib(self.rules.memory_reserved_gib)} of it for the runtime)" if self.rules.memory_reserved_gib else ""
+            reasons.append(f"needs {gib(needs)} of memory{kept}, has {gib(hardware.memory_gib)}")
         band = (1 + prediction.band) * (1 + ASSUMED_CPU_BAND) - 1
         loads = self._loads(prediction, point, hardware, band)
         likely = loads[1]
@@ -178,14 +180,14 @@ class _Case:
             serving=Serving(workers=1, threads=point.serving.threads),
             replicas=concurrency,
             replicas_low=min(concurrency, low.concurrency or concurrency),
-            replicas_high=high.concurrency,
+            replicas_high=high.concurrency if kept else None,
             latency_ms=LatencyMs(p50=p50, p95=p95, p99=p99),
             capacity_rps=offered_within(self.rules.max_concurrency, TURNED_AWAY) / likely.service_s,
             utilization=min(1.0, likely.offered / concurrency),
             provenance="modelled",
             band=band,
             slo_holds="yes" if kept else "at_risk",
-            billed_s=(low.billed_s, likely.billed_s, high.billed_s),
+            billed_s=(low.billed_s, likely.billed_s, high.billed_s if kept else None),
             notes=tuple(self._notes(prediction, likely)),
         )
 

@@ -56,10 +56,15 @@ class Usage:
             source: where the compute prices come from.
         """
         if placement.billed_s is not None:
-            low, likely, high = (significant(requests * Decimal(repr(round(s, 9)))) for s in placement.billed_s)
+            low, likely, high = placement.billed_s
+            billed = (
+                _seconds(requests, low),
+                _seconds(requests, likely),
+                None if high is None else _seconds(requests, high),
+            )
             replicas = Replicas(min=0, max=placement.replicas, mean=placement.utilization * placement.replicas)
-            note = f"{requests.normalize():,f} requests, {placement.billed_s[1]:g} s billed for each"
-            return cls(placement, replicas, "second", (low, likely, high), likely, note, source)
+            note = f"{requests.normalize():,f} requests, {likely:g} s billed for each"
+            return cls(placement, replicas, "second", billed, billed[1], note, source)
         count, most = placement.replicas, placement.replicas_high
         hours = count * HOURS_PER_MONTH
         used = min(hours, significant(hours * Decimal(repr(round(placement.utilization, 9)))))
@@ -69,7 +74,7 @@ class Usage:
             "hour",
             (placement.replicas_low * HOURS_PER_MONTH, hours, None if most is None else most * HOURS_PER_MONTH),
             used,
-            f"{count:,} × {HOURS_PER_MONTH} h, {placement.utilization:.1%} of it busy",
+            f"{count:,} × {HOURS_PER_MONTH} h, {placement.utilization:.1%} of it used",
             source,
         )
 
@@ -103,10 +108,14 @@ class Usage:
         idle, idle_cost = likely - self.used, cost - used
         return [
             CostLine("compute", "hour", self.used, price, used, "used", *shared, self.note, list_price, listed_used),
-            CostLine("compute", "hour", idle, price, idle_cost, "idle", *shared, "billed, not busy", list_price, listed_idle),
+            CostLine("compute", "hour", idle, price, idle_cost, "idle", *shared, "billed, not used", list_price, listed_idle),
         ]
 
     def _split(self, price: Decimal) -> tuple[Decimal, Decimal]:
         """A month's cost, and the part of it that was used."""
         cost = to_micros(price * self.billed[1])
         return cost, min(cost, to_micros(price * self.used))
+
+
+def _seconds(requests: Decimal, each_s: float) -> Decimal:
+    return significant(requests * Decimal(repr(round(each_s, 9))))

@@ -126,7 +126,8 @@ class ProviderContract:
         _expect(0 <= rules.min_replicas <= rules.recommended_min_replicas, "recommended replicas are below the minimum")
         _expect(rules.billing_granularity_s > 0 and rules.minimum_billed_s >= 0, "billing times must be positive")
         _expect(rules.memory_reserved_gib >= 0 and rules.vcpus_reserved >= 0, "the platform cannot reserve less than nothing")
-        _expect(rules.max_payload_bytes is None or rules.max_payload_bytes > 0, "a payload limit must be above 0, or None")
+        limits = (rules.max_payload_bytes, rules.max_endpoint_rps, rules.max_endpoint_bytes_per_s)
+        _expect(all(limit is None or limit > 0 for limit in limits), "a limit must be above 0, or None")
         _expect(rules.source.strip(), "hosting rules without a source")
 
     def test_serverless_rules_come_with_serverless_offers(self) -> None:
@@ -136,6 +137,7 @@ class ProviderContract:
         if rules is not None:
             positive = (rules.billing_granularity_s, rules.vcpus_per_gib, rules.max_vcpus, rules.max_concurrency)
             _expect(all(value > 0 for value in positive), "serverless rules must be above 0")
+            _expect(rules.memory_reserved_gib >= 0, "the runtime cannot take less than no memory")
             _expect(rules.source.strip(), "serverless rules without a source")
 
     def test_says_what_it_does_not_price(self) -> None:

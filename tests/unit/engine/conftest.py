@@ -63,6 +63,7 @@ SERVERLESS = ServerlessRules(
     cold_start_s=5.0,
     max_concurrency=200,
     max_payload_bytes=4_000_000,
+    memory_reserved_gib=0.0,
     verified=False,
     source="test",
 )

@@ -78,6 +78,9 @@ def test_serverless_bills_seconds_and_never_idles(build: SimpleNamespace) -> Non
     assert c.cost.per_month.likely == Decimal("262.8")
     assert c.cost.per_month.high == Decimal("394.2")
     assert c.replicas == Replicas(min=0, max=4, mean=1.0)
+    open_end = replace(placement, billed_s=(0.01, 0.02, None), replicas_high=None, slo_holds="at_risk")
+    (c,) = build.estimate(offer, placements=(open_end,)).candidates
+    assert (c.cost.per_month.low, c.cost.per_month.likely, c.cost.per_month.high) == (Decimal("131.4"), Decimal("262.8"), None)
 
 
 def test_every_offer_is_accounted_for(build: SimpleNamespace) -> None:

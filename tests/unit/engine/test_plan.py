@@ -108,8 +108,46 @@ def test_slo_of_several_promises_holds_for_each(build: SimpleNamespace, place: A
 def test_at_risk_where_the_slow_end_misses(build: SimpleNamespace, place: Any) -> None:
     found = placed(place(build.point(4, ms=80), slo="p99=100ms", rps=20, band=0.5, cv=0.01))
     assert found.slo_holds == "at_risk"
-    assert (found.replicas_high or 0) >= found.replicas
+    assert found.replicas_high is None, "no number of replicas keeps it"
     assert placed(place(build.point(4, ms=80), rps=20, band=0.1, cv=0.01)).slo_holds == "yes"
+
+
+def test_of_as_few_replicas_the_one_that_holds_at_the_slow_end_is_taken(build: SimpleNamespace, place: Any) -> None:
+    wide, narrow = build.point(4, ms=60), build.point(2, ms=30, threads=2)
+    found = placed(place(wide, narrow, slo="p99=100ms", rps=1, band=1.0, cv=0.01))
+    assert found.serving.workers == 2, "the other takes 120 ms there"
+    assert (found.replicas, found.replicas_high, found.slo_holds) == (1, 1, "yes")
+    assert not any("slow end" in note for note in found.notes)
+
+
+def test_the_ends_of_the_band_are_planned_by_what_is_best_there(build: SimpleNamespace, place: Any) -> None:
+    wide, narrow = build.point(4, ms=60), build.point(1, ms=30, threads=4)
+    found = placed(place(wide, narrow, slo="p99=100ms", rps=400, band=1.0, cv=0.01))
+    alone = placed(place(narrow, slo="p99=100ms", rps=400, band=1.0, cv=0.01))
+    assert found.serving.workers == 4
+    assert found.replicas < alone.replicas
+    assert (found.replicas_high, found.slo_holds) == (alone.replicas_high, "yes")
+    assert f"by {alone.replicas_high} replicas: 1w×4t, batch 1" in found.notes[-1]
+
+
+def test_what_is_used_is_what_full_batches_would_need(build: SimpleNamespace, place: Any) -> None:
+    found = placed(place(build.point(1, batch=16, ms=100, single_ms=80), rps=80, slo="p99=1s"))
+    assert found.serving.max_batch == 16
+    assert found.utilization == pytest.approx(0.5), "though the worker is busy all the time"
+
+
+def test_quotas_are_noted_and_not_imposed(build: SimpleNamespace, place: Any) -> None:
+    from dataclasses import replace
+
+    rules = replace(build.HOSTING, max_endpoint_rps=500.0, max_endpoint_bytes_per_s=5_000_000.0)
+    light = build.traffic(500, payload_in_bytes=9_000, payload_out_bytes=1_000)
+    heavy = build.traffic(501, payload_in_bytes=9_000, payload_out_bytes=1_000)
+    assert placed(place(build.point(), rules=rules, traffic=light)).notes == ()
+    assert placed(place(build.point(), traffic=heavy)).notes == ()
+    assert placed(place(build.point(), rules=rules, traffic=heavy)).notes == (
+        "needs a quota raise: 501 requests a second, an endpoint has 500",
+        "needs a quota raise: 5.01 MB of payload a second, an endpoint has 5 MB",
+    )
 
 
 def test_min_replicas_are_imposed(build: SimpleNamespace, place: Any) -> None:
@@ -246,8 +284,13 @@ def test_laws_of_a_placement(
     assert found == again
     assert isinstance(found, Misfit) == isinstance(busier, Misfit), "whether an SLO can be met does not depend on the traffic"
     if isinstance(found, Placement):
-        assert 1 <= found.replicas_low <= found.replicas <= (found.replicas_high or 0)
+        assert isinstance(busier, Placement)
+        assert 1 <= found.replicas_low <= found.replicas <= (found.replicas_high or math.inf)
+        assert (found.replicas_high is None) == (found.slo_holds == "at_risk")
+        assert busier.slo_holds == found.slo_holds, "whether the slow end keeps it does not depend on the traffic"
+        assert busier.replicas_low >= found.replicas_low
         assert busier.replicas >= found.replicas
+        assert (busier.replicas_high or math.inf) >= (found.replicas_high or math.inf)
         assert found.latency_ms.p99 <= limit * 1.01
         assert found.capacity_rps >= rps * (1 - 1e-9)
         assert 0 < found.utilization <= 1

@@ -15,7 +15,6 @@ from infercost.engine.erlang import blocking
 from infercost.engine.queueing import (
     MAX_UTILIZATION,
     Stations,
-    busy_share,
     capacity,
     sojourn_mean,
     sojourn_quantile,
@@ -154,12 +153,6 @@ def test_waiting_probability_of_one_worker_is_its_load() -> None:
 def test_idle_stations_answer_in_their_service_time() -> None:
     one = station(4, cv=0.0, full_s=0.01)
     assert quantile(one, 1e-6, 0.99) == pytest.approx(0.01, rel=0.01)
-    assert busy_share(one, np.array([1e-6]))[0] < 1e-6
-
-
-def test_busy_share_without_batches_is_the_utilization() -> None:
-    one = station(4, full_s=0.02)
-    assert busy_share(one, 0.7 * one.throughput)[0] == pytest.approx(0.7)
 
 
 def test_capacity_without_promises_is_the_utilization_cap() -> None:

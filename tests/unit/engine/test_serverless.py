@@ -92,6 +92,7 @@ def test_busy_traffic_is_billed_by_the_granularity(place: Any) -> None:
     found = placed(place(cv=0.0))
     low, likely, high = found.billed_s or (0, 0, 0)
     assert likely == pytest.approx(0.010)
+    assert high is not None
     assert low < likely < high
     assert all(round(s * 1e3, 6) == round(s * 1e3) for s in (low, likely, high)), "whole milliseconds"
     assert found.mode == "serverless"
@@ -147,11 +148,21 @@ def test_memory_and_payload_limits(build: SimpleNamespace, place: Any) -> None:
     assert found.reasons == ("a request of 9 MB is over the platform's limit of 4 MB", "needs 4.5 GiB of memory, has 4 GiB")
 
 
-def test_slow_end_over_the_limits_is_at_risk(build: SimpleNamespace, place: Any) -> None:
-    assert placed(place(build.point(1, ms=70), band=0.3)).slo_holds == "at_risk"
-    crowded = placed(place(rps=14_000, band=0.6))
-    assert crowded.slo_holds == "at_risk"
-    assert crowded.replicas_high is None
+def test_the_runtime_takes_memory_beside_the_model(build: SimpleNamespace, place: Any) -> None:
+    rules = replace(build.SERVERLESS, memory_reserved_gib=0.35)
+    assert placed(place(build.point(1, memory_gib=3.6), rules=rules))
+    assert missed(place(build.point(1, memory_gib=3.7), rules=rules)).reasons == (
+        "needs 4.05 GiB of memory (0.35 GiB of it for the runtime), has 4 GiB",
+    )
+
+
+def test_slow_end_over_the_limits_is_at_risk_and_has_no_upper_cost(build: SimpleNamespace, place: Any) -> None:
+    slow, crowded = placed(place(build.point(1, ms=70), band=0.3)), placed(place(rps=14_000, band=0.6))
+    for found in (slow, crowded):
+        assert found.slo_holds == "at_risk"
+        assert found.replicas_high is None
+        assert found.billed_s is not None
+        assert found.billed_s[2] is None
 
 
 def test_only_a_single_worker_without_batches_is_serverless(build: SimpleNamespace, place: Any) -> None:

@@ -43,6 +43,8 @@ PROVIDER = CloudProvider(
         minimum_billed_s=0.0,
         max_payload_bytes=None,
         memory_reserved_gib=1.0,
+        max_endpoint_rps=500.0,
+        max_endpoint_bytes_per_s=5_000_000.0,
         source="three instances for high availability: learn.microsoft.com/azure/machine-learning/concept-endpoints-online;"
         " no payload limit is documented, but 5 MB/s and 500 requests a second an endpoint until raised:"
         " learn.microsoft.com/azure/machine-learning/how-to-manage-quotas; the 20 % more cores that upgrades need are quota,"

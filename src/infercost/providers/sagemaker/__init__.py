@@ -75,11 +75,12 @@ PROVIDER = CloudProvider(
         cold_start_s=5.0,
         max_concurrency=200,
         max_payload_bytes=4 * _MB,
+        memory_reserved_gib=0.35,
         verified=False,
         source=f"documented: memory of 1 to 6 GB in steps of 1 GB, CPU in proportion to it, billing by the millisecond,"
         f" concurrency up to 200, payload up to 4 MB ({_SERVERLESS_DOC}, {_HOSTING_FAQ}). Assumed, for lack of a published"
         " figure: one vCPU per 1,769 MB as on AWS Lambda, which runs it; Cascade Lake; 5 s to start a container;"
-        " 300 s until an idle one is taken away",
+        " 300 s until an idle one is taken away; 0.35 GiB for Python, ONNX Runtime and the server beside the model",
     ),
     modes=(
         ServingMode(
