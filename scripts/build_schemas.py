@@ -18,6 +18,7 @@ import msgspec
 
 from infercost.domain.units import SCHEMA_VERSION
 from infercost.store.artifacts import KINDS
+from infercost.store.project import build_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,12 +46,14 @@ contract: fields are added freely, never renamed and never given another meaning
 - A file above 4 MiB is written without indentation.
 - Infercost reads its own and older schema versions; a newer one is refused with advice to upgrade.
 
-The JSON Schemas (draft 2020-12) ship in the package: `infercost schema estimate` prints one.
+The JSON Schemas (draft 2020-12) ship in the package: `infercost schema estimate` prints one, and
+`infercost schema project` that of [infercost.yml](../howto/project-file.md).
 """
 
 
 def main(arguments: list[str]) -> int:
     outputs = {SCHEMAS / f"{kind}.schema.json": as_text(build(kind)) for kind in KINDS}
+    outputs[SCHEMAS / "project.schema.json"] = as_text(build_schema())
     outputs[REFERENCE] = reference()
     stale = [path for path, text in outputs.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     for path in stale:

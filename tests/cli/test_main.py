@@ -14,7 +14,7 @@ from infercost import app as use_cases
 def test_help_names_every_command(infercost):
     result = infercost("--help")
     assert result.code == 0
-    for command in ("demo", "profile", "estimate", "gate", "inspect", "schema"):
+    for command in ("demo", "profile", "estimate", "gate", "init", "inspect", "schema"):
         assert f"  {command} " in result.out
 
 
@@ -22,7 +22,7 @@ def test_the_version_is_the_packages(infercost):
     assert infercost("--version").out == f"infercost {package.__version__}\n"
 
 
-@pytest.mark.parametrize("kind", ["profile", "estimate", "verdict", "inspection"])
+@pytest.mark.parametrize("kind", ["profile", "estimate", "verdict", "verdicts", "inspection", "project"])
 def test_schemas_are_valid_schemas(infercost, kind):
     jsonschema.Draft202012Validator.check_schema(json.loads(infercost("schema", kind).out))
 

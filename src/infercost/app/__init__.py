@@ -4,7 +4,7 @@ Every function here is re-exported by :mod:`infercost`; the command line calls n
 """
 
 from infercost.app.frames import to_frame
-from infercost.app.judging import budget, gate, judge
+from infercost.app.judging import budget, gate, judge, limits
 from infercost.app.pricing import Question, answer, ask, estimate
 from infercost.app.profiling import demo_model, inspect, inspection, load_or_profile, load_profile, profile, save
 
@@ -19,6 +19,7 @@ __all__ = [
     "inspect",
     "inspection",
     "judge",
+    "limits",
     "load_or_profile",
     "load_profile",
     "profile",

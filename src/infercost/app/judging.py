@@ -45,6 +45,16 @@ def budget(
     """A checked budget; see :func:`gate`."""
     if max_monthly is None and max_per_million is None and max_p99_ms is None:
         raise UsageError("a gate needs a budget; give --max-monthly, --max-per-million or --max-p99")
+    return limits(max_monthly, max_per_million, max_p99_ms, max_price_age_days)
+
+
+def limits(
+    max_monthly: Decimal | float | str | None = None,
+    max_per_million: Decimal | float | str | None = None,
+    max_p99_ms: float | None = None,
+    max_price_age_days: int | None = None,
+) -> Budget:
+    """Checked limits, of which there may be none: a target of a project file may have its own."""
     if max_p99_ms is not None and not 0 < max_p99_ms < float("inf"):
         raise UsageError(f"--max-p99 must be above 0, got {max_p99_ms:g} ms")
     if max_price_age_days is not None and max_price_age_days < 0:

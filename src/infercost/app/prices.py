@@ -5,22 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from infercost.app.impacts import Asked, ask_targets, impacts
 from infercost.app.pricebook import LATEST, discounted, lock_prices, open_book
 from infercost.app.selection import choose_providers, choose_regions
 from infercost.domain.errors import NoPriceError, UnknownNameError
 from infercost.domain.price import Offer, Rate
 from infercost.domain.price_report import (
     CheckedFinding,
-    Impact,
     PriceCheck,
     PriceDiff,
     PriceList,
     PricePoint,
     PriceRow,
-    Side,
 )
 
 if TYPE_CHECKING:
@@ -30,9 +28,9 @@ if TYPE_CHECKING:
 
     from infercost.app.pricebook import Book, Volume
     from infercost.domain.discount import Discounts
-    from infercost.domain.estimate import Estimate
     from infercost.domain.price import Catalog, PriceCatalog
     from infercost.domain.profile import Profile
+    from infercost.domain.project import Target
     from infercost.domain.provider import Provider
     from infercost.domain.refresh import ExtraPrice
     from infercost.domain.traffic import Slo
@@ -101,6 +99,7 @@ def compare_prices(
     profile: Profile | None = None,
     rps: float | None = None,
     slo: str | Sequence[str] | Slo = (),
+    targets: Sequence[Target] = (),
     discounts: Discounts | None = None,
     today: date | None = None,
 ) -> PriceDiff:
@@ -113,6 +112,7 @@ def compare_prices(
         profile: also say what the change does to the cheapest way to serve this model.
         rps: requests a second for that.
         slo: the promise for that.
+        targets: of a project file: what the change does to each of them.
         discounts: as in :func:`infercost.estimate`.
         today: the day that ages are counted to; None means today (UTC).
 
@@ -134,19 +134,18 @@ def compare_prices(
         for change in diff_catalogs(before.volumes[name].catalog, after.volumes[name].catalog)
         if scope is None or change.region == "*" or change.region in scope[name]
     ]
-    impacts = []
+    asked = []
     if profile is not None and rps is not None:
-        from infercost.app.pricing import estimate
-
-        price = partial(estimate, profile, rps=rps, slo=slo, regions=regions, providers=list(chosen), today=day)
-        old, new = (price(catalogs=discounted(book.catalogs, discounts)) for book in (before, after))
-        impacts.append(_impact(f"{profile.model.name} at {rps:g} requests/s", old, new))
+        given = {"rps": rps, "slo": slo, "regions": regions}
+        asked.append(Asked(f"{profile.model.name} at {rps:g} requests/s", profile, given))
+    mine, skipped = ask_targets(targets, list(chosen))
+    priced = [discounted(book.catalogs, discounts) for book in (before, after)] if asked or mine else [[], []]
     return PriceDiff(
         before=tuple(_describe(catalog, day) for catalog in before.catalogs),
         after=tuple(_describe(catalog, day) for catalog in after.catalogs),
         changes=tuple(changes),
-        impacts=tuple(impacts),
-        warnings=tuple(dict.fromkeys((*before.warnings, *after.warnings))),
+        impacts=tuple(impacts([*asked, *mine], priced[0], priced[1], providers=list(chosen), today=day)),
+        warnings=tuple(dict.fromkeys((*before.warnings, *after.warnings, *skipped))),
     )
 
 
@@ -338,22 +337,3 @@ def _shipped(chosen: Mapping[str, Provider]) -> Book:
         (snapshot,) = (s for s in list_snapshots(Source(name, provider.catalog_package)) if s.serial == 0)
         volumes[name] = Volume(snapshot, snapshot.catalog())
     return Book(volumes)
-
-
-def _impact(target: str, before: Estimate, after: Estimate) -> Impact:
-    old, new = (_cheapest(estimated) for estimated in (before, after))
-    same = None
-    if old is not None:
-        key = (old.provider, old.region, old.instance_type)
-        same = next((c.cost.per_month.likely for c in after.candidates if (c.provider, c.region, c.instance_type) == key), None)
-    relative = float(new.per_month / old.per_month) - 1 if old and new and old.per_month else None
-    return Impact(target=target, before=old, after=new, same_after=same, relative=relative)
-
-
-def _cheapest(estimated: Estimate) -> Side | None:
-    if not estimated.candidates:
-        return None
-    best = estimated.candidates[0]
-    return Side(
-        provider=best.provider, region=best.region, instance_type=best.instance_type, per_month=best.cost.per_month.likely
-    )

@@ -48,7 +48,7 @@ def inspect(
     """
     from infercost.runtime.inspect import inspect as read_facts
 
-    return read_facts(_existing(model), dims=dims, inputs=_arrays(inputs), inputs_name=_name(inputs))
+    return read_facts(existing(model), dims=dims, inputs=_arrays(inputs), inputs_name=_name(inputs))
 
 
 def inspection(
@@ -97,7 +97,7 @@ def profile(
     from infercost.runtime.measure import MeasureSettings, cache_key, measure
     from infercost.store.cache import get_profile, put_profile
 
-    path, arrays = _existing(model), _arrays(inputs)
+    path, arrays = existing(model), _arrays(inputs)
     if _looks_like_json(path):
         name = shown(path)
         raise ModelError(f"{name} is JSON, not a model; price a saved profile with: infercost estimate {name} --rps 50")
@@ -126,7 +126,7 @@ def load_profile(path: str | os.PathLike[str]) -> Profile:
     """
     from infercost.store.artifacts import load_profile as read
 
-    return read(_existing(path))
+    return read(existing(path))
 
 
 def save(value: Profile | Estimate | Verdict, path: str | os.PathLike[str]) -> None:
@@ -156,7 +156,7 @@ def load_or_profile(
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Profile:
     """A saved profile as it is; a model, measured or from the cache."""
-    where = _existing(path)
+    where = existing(path)
     if not _looks_like_json(where):
         return profile(
             where, dims=dims, inputs=inputs, budget_s=budget_s, device=device, use_cache=use_cache, on_progress=on_progress
@@ -174,7 +174,13 @@ def _looks_like_json(path: Path) -> bool:
         return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}
 
 
-def _existing(path: str | os.PathLike[str]) -> Path:
+def existing(path: str | os.PathLike[str]) -> Path:
+    """The path of a file that can be read.
+
+    Raises:
+        ModelError: it is a folder.
+        ArtifactError: it cannot be read.
+    """
     found = Path(path)
     try:
         if found.is_dir():

@@ -1,31 +1,78 @@
-"""What ``estimate``, ``gate`` and ``demo`` share: from a path and options to an estimate."""
+"""What ``estimate``, ``gate`` and ``demo`` share: from a target and options to an estimate."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 from infercost.cli import _options as options
+from infercost.domain.errors import UsageError
+from infercost.domain.traffic import Slo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from infercost.domain.estimate import Estimate
+    from infercost.domain.project import Target
 
 
-def run(
-    source: Path,
+def described(
     *,
-    rps: float,
-    slo: list[str] | None,
+    rps: float | None = None,
+    slo: list[str] | None = None,
     region: list[str] | None = None,
     provider: list[str] | None = None,
     instance: list[str] | None = None,
     payload_in: str | None = None,
     payload_out: str | None = None,
-    log_size: str = "256B",
-    clients: str = "internet",
+    log_size: str | None = None,
+    clients: str | None = None,
     overhead: str | None = None,
-    min_replicas: int = 1,
+    min_replicas: int | None = None,
+) -> dict[str, Any]:
+    """The options that describe a target, as fields of one; what was not given is None."""
+    return {
+        "rps": rps,
+        "slo": Slo.parse(slo) if slo else None,
+        "regions": tuple(region) if region else None,
+        "providers": tuple(provider) if provider else None,
+        "instances": tuple(instance) if instance else None,
+        "payload_in_bytes": options.parse_size(payload_in, "--payload-in"),
+        "payload_out_bytes": options.parse_size(payload_out, "--payload-out"),
+        "log_bytes": options.parse_size(log_size, "--log-size"),
+        "clients": None if clients is None else options.parse_clients(clients),
+        "overhead_ms": None if overhead is None else options.parse_ms(overhead, "--overhead"),
+        "min_replicas": min_replicas,
+    }
+
+
+def choose(source: Path | None, config: Path | None, name: str | None, fields: dict[str, Any]) -> Target:
+    """The target that the command line describes, or the one of the project file that it names."""
+    from infercost.app import project
+
+    if source is not None:
+        return only(source, config, name, fields)
+    return project.choose_target(project.read_targets(config, [name] if name else None, **fields))
+
+
+def only(source: Path, config: Path | None, named: object, fields: dict[str, Any]) -> Target:
+    """The target that the command line describes, without a project file.
+
+    Raises:
+        UsageError: a target of the project file is named too, or nobody says how many requests there are.
+    """
+    from infercost.domain.project import Target
+
+    if named or (config is not None and not os.environ.get("INFERCOST_CONFIG")):
+        raise UsageError(f"{source} is not in the project file; leave out either it, or --target and --config")
+    if fields["rps"] is None:
+        raise UsageError(f"--rps is missing: how many requests a second does {source} serve? for example --rps 50")
+    return Target(name=source.stem, source=source, **fields)
+
+
+def run(
+    target: Target,
+    *,
     prices: str | None = None,
     discounts: Path | None = None,
     currency: str | None = None,
@@ -39,39 +86,23 @@ def run(
 ) -> Estimate:
     """Check every option before anything slow begins, then profile if needed, then price."""
     from infercost import app
+    from infercost.app import project
     from infercost.cli import _output as output
 
-    request, response = options.parse_size(payload_in, "--payload-in"), options.parse_size(payload_out, "--payload-out")
-    logs = options.parse_size(log_size, "--log-size") or 0
-    dims = options.parse_dims(dim)
-    where, callers = options.parse_device(device), options.parse_clients(clients)
-    question = app.ask(
-        rps=rps,
-        slo=slo or (),
-        regions=region,
-        providers=provider,
-        instances=instance,
-        payload_in_bytes=request,
-        payload_out_bytes=response,
-        log_bytes=logs,
-        clients=callers,
-        overhead_ms=None if overhead is None else options.parse_ms(overhead, "--overhead"),
-        min_replicas=min_replicas,
-        prices=prices,
-        discounts=discounts,
-        currency=currency,
-        fx=fx,
-    )
-    with output.progress(quiet=quiet) as on_progress:
-        measured = app.load_or_profile(
-            source,
-            dims=dims,
-            inputs=inputs,
-            budget_s=budget,
-            device=where,
-            use_cache=not fresh,
-            on_progress=on_progress,
-        )
+    dims, where = options.parse_dims(dim), options.parse_device(device)
+    with project.telling(target):
+        asked = project.arguments(target)
+        question = app.ask(**asked, prices=prices, discounts=discounts, currency=currency, fx=fx)
+        with output.progress(quiet=quiet) as on_progress:
+            measured = app.load_or_profile(
+                target.source,
+                dims=dims,
+                inputs=inputs,
+                budget_s=budget,
+                device=where,
+                use_cache=not fresh,
+                on_progress=on_progress,
+            )
     answer = app.answer(question, measured)
     output.warn((*measured.model.warnings, *measured.warnings), quiet=quiet)
     return answer

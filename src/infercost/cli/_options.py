@@ -13,8 +13,21 @@ from infercost.domain.quantities import parse_bytes, parse_milliseconds
 DEVICES: Final[tuple[Literal["auto", "cpu", "cuda"], ...]] = ("auto", "cpu", "cuda")
 PLACES: Final[tuple[Literal["internet", "in-region"], ...]] = ("internet", "in-region")
 
-ModelOrProfile = Annotated[Path, typer.Argument(help="An .onnx model (measured first, cached) or a saved profile.json.")]
-Rps = Annotated[float, typer.Option("--rps", help="Mean requests a second.", envvar="INFERCOST_RPS")]
+ModelOrProfile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="SOURCE",
+        help="An .onnx model (measured first, cached) or a saved profile.json. [default: what infercost.yml says]",
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="The project file. [default: infercost.yml, if it is here]", envvar="INFERCOST_CONFIG"),
+]
+Rps = Annotated[
+    float | None,
+    typer.Option("--rps", help="Mean requests a second. [default: what infercost.yml says]", envvar="INFERCOST_RPS"),
+]
 Slos = Annotated[
     list[str] | None,
     typer.Option("--slo", help="Latency promise, for example p99=100ms. Repeat for several.", envvar="INFERCOST_SLO"),
@@ -35,8 +48,11 @@ PayloadIn = Annotated[
 PayloadOut = Annotated[
     str | None, typer.Option("--payload-out", help="Response size, for example 2kB. [default: the output tensors]")
 ]
-LogSize = Annotated[str, typer.Option("--log-size", help="Log volume of one request.")]
-Clients = Annotated[str, typer.Option("--clients", help="Where callers are: internet (responses pay egress) or in-region.")]
+LogSize = Annotated[str | None, typer.Option("--log-size", help="Log volume of one request. [default: 256B]")]
+Clients = Annotated[
+    str | None,
+    typer.Option("--clients", help="Where callers are: internet (responses pay egress) or in-region. [default: internet]"),
+]
 Prices = Annotated[
     str | None,
     typer.Option(
@@ -76,7 +92,9 @@ Overhead = Annotated[
     str | None,
     typer.Option("--overhead", help="CPU time of the serving stack a request. [default: 0.2ms and 1 ns a payload byte]"),
 ]
-MinReplicas = Annotated[int, typer.Option("--min-replicas", help="Fewest replicas, for example 2 for availability.", min=1)]
+MinReplicas = Annotated[
+    int | None, typer.Option("--min-replicas", help="Fewest replicas, for example 2 for availability. [default: 1]", min=1)
+]
 Dims = Annotated[
     list[str] | None, typer.Option("--dim", help="Size of a symbolic dimension, for example seq=128. Repeat for several.")
 ]

@@ -24,7 +24,8 @@ def demo(
     promises = slo or ["p99=100ms"]
     if not quiet:
         typer.echo(f"measuring the shipped digit classifier on this machine (about {budget:g} s) …", err=True)
-    estimated = _estimating.run(model, rps=rps, slo=promises, budget=budget, quiet=quiet)
+    target = _estimating.only(model, None, None, _estimating.described(rps=rps, slo=promises))
+    estimated = _estimating.run(target, budget=budget, quiet=quiet)
     _output.emit(estimated, "table", None, top=top)
     if not quiet:
         typer.echo(f"\nyour own model: infercost estimate model.onnx --rps {rps:g} --slo {promises[0]}", err=True)

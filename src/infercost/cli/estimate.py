@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from infercost.cli import _options as options
 
 
 def estimate(
-    source: options.ModelOrProfile,
-    rps: options.Rps,
+    source: options.ModelOrProfile = None,
+    rps: options.Rps = None,
     slo: options.Slos = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="A target of the project file. [default: the only one]")
+    ] = None,
+    config: options.Config = None,
     region: options.Regions = None,
     provider: options.Providers = None,
     instance: options.Instances = None,
     payload_in: options.PayloadIn = None,
     payload_out: options.PayloadOut = None,
-    log_size: options.LogSize = "256B",
-    clients: options.Clients = "internet",
+    log_size: options.LogSize = None,
+    clients: options.Clients = None,
     overhead: options.Overhead = None,
-    min_replicas: options.MinReplicas = 1,
+    min_replicas: options.MinReplicas = None,
     prices: options.Prices = None,
     offline: options.Offline = False,  # noqa: ARG001 - nothing here uses a network; scripts may say so everywhere
     discounts: options.Discounts = None,
@@ -44,8 +50,7 @@ def estimate(
 
     chosen = _output.choose_format(fmt, out)
     _output.check(out)
-    estimated = _estimating.run(
-        source,
+    fields = _estimating.described(
         rps=rps,
         slo=slo,
         region=region,
@@ -57,6 +62,9 @@ def estimate(
         clients=clients,
         overhead=overhead,
         min_replicas=min_replicas,
+    )
+    estimated = _estimating.run(
+        _estimating.choose(source, config, target, fields),
         prices=prices,
         discounts=discounts,
         currency=currency,

@@ -118,13 +118,19 @@ def diff(
     out: options.Out = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show what is not what it was: added, removed, dearer, cheaper, by cloud and by price."""
+    """Show what is not what it was: added, removed, dearer, cheaper, by cloud and by price.
+
+    Without --profile, every target of infercost.yml is estimated at the old and at the new prices, if that file is here.
+    """
     from infercost import app as use
     from infercost.app.prices import compare_prices
+    from infercost.app.project import has_project, read_targets
     from infercost.cli import _output
+    from infercost.domain.traffic import Slo
 
     if (profile is None) != (rps is None):
         raise UsageError("--profile and --rps belong together; give both, for example --profile profile.json --rps 50")
+    targets = read_targets(slo=Slo.parse(slo) if slo else None) if profile is None and has_project() else ()
     found = compare_prices(
         since=since,
         providers=provider,
@@ -132,6 +138,7 @@ def diff(
         profile=None if profile is None else use.load_profile(profile),
         rps=rps,
         slo=slo or (),
+        targets=targets,
     )
     _output.emit(found, _output.choose_format(fmt, out), out, top=top, details=details, quiet=quiet)
 

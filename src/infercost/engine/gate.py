@@ -6,11 +6,11 @@ docs/explanation/cost-lines.md has the rules in words.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from infercost.domain.errors import UsageError
 from infercost.domain.estimate import Band
-from infercost.domain.verdict import Check, Outcome, Verdict
+from infercost.domain.verdict import SEVERITY, Check, Outcome, Verdict
 from infercost.engine.ranking import closest_misses
 from infercost.engine.wording import milliseconds, money
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["gate"]
 
-_SEVERITY: Final[dict[Outcome, int]] = {"pass": 0, "inconclusive": 1, "breach": 2}
-
 
 def gate(estimate: Estimate, budget: Budget) -> Verdict:
     """Judge the cheapest candidate. The worst check decides: breach, then inconclusive, then pass.
@@ -34,7 +32,7 @@ def gate(estimate: Estimate, budget: Budget) -> Verdict:
     _check_budget(budget)
     best = estimate.candidates[0] if estimate.candidates else None
     checks = tuple(_no_candidate(estimate) if best is None else _checks(estimate, best, budget))
-    outcome = max((check.outcome for check in checks), key=_SEVERITY.__getitem__)
+    outcome = max((check.outcome for check in checks), key=SEVERITY.__getitem__)
     return Verdict(
         outcome=outcome,
         checks=checks,

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from infercost.domain.model import Inspection
     from infercost.domain.price_report import PriceCheck, PriceDiff, PriceList
     from infercost.domain.profile import Profile
-    from infercost.domain.verdict import Verdict
+    from infercost.domain.verdict import Verdict, Verdicts
 
-    Artifact = Estimate | Profile | Verdict | Inspection | PriceList | PriceDiff | PriceCheck
+    Artifact = Estimate | Profile | Verdict | Verdicts | Inspection | PriceList | PriceDiff | PriceCheck
 
 __all__ = ["FORMATS", "View", "render"]
 
@@ -30,18 +30,20 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "estimate": "table:estimate",
         "profile": "profile_table:profile",
         "verdict": "verdict:verdict",
+        "verdicts": "verdict:verdicts",
         "inspection": "inspection_table:inspection",
         "prices": "prices:listing",
         "price_diff": "prices:diff",
         "price_check": "prices:check",
     },
     "json": dict.fromkeys(
-        ("estimate", "profile", "verdict", "inspection", "prices", "price_diff", "price_check"), "json:artifact"
+        ("estimate", "profile", "verdict", "verdicts", "inspection", "prices", "price_diff", "price_check"), "json:artifact"
     ),
     "markdown": {
         "estimate": "markdown:estimate",
         "profile": "markdown:profile",
         "verdict": "markdown:verdict",
+        "verdicts": "markdown:verdicts",
         "inspection": "markdown:inspection",
         "prices": "price_markdown:listing",
         "price_diff": "price_markdown:diff",
@@ -51,6 +53,7 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "estimate": "csv:candidates",
         "profile": "csv:points",
         "verdict": "csv:checks",
+        "verdicts": "csv:all_checks",
         "inspection": "csv:operators",
         "prices": "price_csv:rows",
         "price_diff": "price_csv:changes",

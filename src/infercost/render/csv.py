@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from infercost.domain.estimate import Band, Candidate, Estimate
     from infercost.domain.model import Inspection
     from infercost.domain.profile import Point, Profile
-    from infercost.domain.verdict import Check, Verdict
+    from infercost.domain.verdict import Check, Verdict, Verdicts
     from infercost.render import View
 
     Cell = str | int | float | Decimal | bool | None
@@ -50,6 +50,12 @@ def points(value: Profile, view: View) -> str:  # noqa: ARG001 - one signature f
 def checks(value: Verdict, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
     """One row a check."""
     return text(_CHECK, (_check(c) for c in value.checks))
+
+
+def all_checks(value: Verdicts, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
+    """One row a check, led by the target that it belongs to."""
+    rows = (_check(check) | {"target": name} for name, verdict in value.verdicts.items() for check in verdict.checks)
+    return text(("target", *_CHECK), rows)
 
 
 def operators(value: Inspection, view: View) -> str:  # noqa: ARG001 - one signature for all renderers

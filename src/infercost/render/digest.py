@@ -271,3 +271,23 @@ def _group(members: Sequence[Rejected]) -> Group:
 
 def _first_reason(offer: Rejected) -> str:
     return figures.clean(offer.reasons[0]) if offer.reasons else "no reason given"
+
+
+def reasons_of(verdict: Verdict) -> list[str]:
+    """What decides a verdict: each check that did not pass or was waived; the limits kept, when that is all."""
+    told = [f"{check.name}: {check.reason}" for check in verdict.checks if check.outcome != "pass" or check.waiver is not None]
+    return told or [f"within {', '.join(f'{check.name} {check.limit}' for check in verdict.checks)}"]
+
+
+def tally(verdicts: Iterable[Verdict]) -> str:
+    """``3 targets: 1 breach, 2 pass``, the worst first."""
+    outcomes = [verdict.outcome for verdict in verdicts]
+    counted = ((outcomes.count(outcome), outcome) for outcome in ("breach", "inconclusive", "pass"))
+    return f"{figures.count(len(outcomes), 'target')}: {', '.join(f'{n} {outcome}' for n, outcome in counted if n)}"
+
+
+def monthly(verdict: Verdict, row: Row | None, symbol: str | None = None) -> str:
+    """What the judged candidate costs a month; ``-`` where there is none."""
+    if row is None:
+        return "-"
+    return figures.money(row.candidate.cost.per_month.likely, symbol or figures.symbol(verdict.estimate.currency))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infercost.domain.estimate import Candidate, CostLine, Estimate
     from infercost.domain.model import Inspection
     from infercost.domain.profile import Point, Profile
-    from infercost.domain.verdict import Verdict
+    from infercost.domain.verdict import Verdict, Verdicts
     from infercost.render import View
     from infercost.render.digest import Row
 
@@ -62,6 +62,19 @@ def verdict(value: Verdict, view: View) -> str:
     elif not answered.candidates:
         parts += [f"**{escape(digest.headline(answered))}**", *_nearest(answered, view)]
     return document([*parts, *_closing(answered, (*value.warnings, *answered.warnings), view)])
+
+
+def verdicts(value: Verdicts, view: View) -> str:
+    """The worst outcome and a row a target; each verdict in full folded away below."""
+    rows = []
+    for name, one in value.verdicts.items():
+        cost = digest.monthly(one, digest.judged(one), f"{one.estimate.currency} ")
+        rows.append([name, f"{MARKS[one.outcome]} {one.outcome}", cost, "; ".join(digest.reasons_of(one))])
+    parts = [
+        f"### {MARKS[value.outcome]} {value.outcome.capitalize()}: {digest.tally(value.verdicts.values())}",
+        table(["target", "outcome", "a month", "why"], rows, right=(2,)),
+    ]
+    return document([*parts, *(_folded(name, verdict(one, view).rstrip()) for name, one in value.verdicts.items())])
 
 
 def inspection(value: Inspection, view: View) -> str:

@@ -1,4 +1,4 @@
-"""A gate's verdict for the terminal."""
+"""A gate's verdicts for the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from infercost.domain.verdict import Check, Verdict
+    from infercost.domain.verdict import Check, Verdict, Verdicts
     from infercost.render import View
 
 COLORS: Final = {"pass": "bold green", "breach": "bold red", "inconclusive": "bold yellow"}
@@ -35,6 +35,32 @@ def verdict(value: Verdict, view: View) -> str:
     elif not estimate.candidates:
         parts += ["", digest.headline(estimate)]
     return to_text([*parts, "", facts(_facts(value, view))], view)
+
+
+def verdicts(value: Verdicts, view: View) -> str:
+    """The worst outcome, then one row a target with what decided it."""
+    rows = list(value.verdicts.items())
+    judged = [digest.judged(verdict) for _, verdict in rows]
+    parts: list[RenderableType | str] = [
+        Text(f"{WORDS[value.outcome]}  {digest.tally(value.verdicts.values())}", style=COLORS[value.outcome]),
+        "",
+        columns(
+            [
+                Column("target", [[figures.clean(name)] for name, _ in rows], style="bold", wrap=True),
+                Column("outcome", [[verdict.outcome] for _, verdict in rows], style="bold"),
+                Column(
+                    "a month", [[digest.monthly(verdict, row)] for (_, verdict), row in zip(rows, judged, strict=True)], "right"
+                ),
+                Column("why", [[figures.clean("; ".join(digest.reasons_of(verdict)))] for _, verdict in rows], wrap=True),
+            ]
+        ),
+    ]
+    entries = (
+        ("Prices", list(dict.fromkeys(line for _, verdict in rows for line in digest.prices(verdict.estimate)))),
+        ("Discounts", list(dict.fromkeys(line for _, verdict in rows for line in digest.discounts(verdict.estimate)))),
+        ("Warnings", digest.shorten(value.warnings, len(value.warnings) if view.details else digest.FEW, digest.MORE)),
+    )
+    return to_text([*parts, "", facts(entries)], view)
 
 
 def checks(all_checks: Sequence[Check], currency: str = "USD") -> RenderableType:

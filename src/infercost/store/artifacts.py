@@ -21,29 +21,33 @@ from infercost.domain.model import Inspection
 from infercost.domain.price_report import PriceCheck, PriceDiff, PriceList
 from infercost.domain.profile import Profile
 from infercost.domain.units import SCHEMA_VERSION
-from infercost.domain.verdict import Verdict
+from infercost.domain.verdict import Verdict, Verdicts
 from infercost.store.profile_checks import find_fault
 from infercost.store.writing import write_atomic
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["KINDS", "PRETTY_LIMIT", "decode", "encode", "load", "load_profile", "save", "schema", "write_atomic"]
+__all__ = ["KINDS", "PRETTY_LIMIT", "SCHEMAS", "decode", "encode", "load", "load_profile", "save", "schema", "write_atomic"]
 
 T = TypeVar("T")
 
-Artifact = Profile | Estimate | Verdict | Inspection | PriceList | PriceDiff | PriceCheck
+Artifact = Profile | Estimate | Verdict | Verdicts | Inspection | PriceList | PriceDiff | PriceCheck
 
 KINDS: Final[dict[str, type]] = {
     "profile": Profile,
     "estimate": Estimate,
     "verdict": Verdict,
+    "verdicts": Verdicts,
     "inspection": Inspection,
     "prices": PriceList,
     "price_diff": PriceDiff,
     "price_check": PriceCheck,
 }
 """Every kind of artifact and the class that it decodes to."""
+
+SCHEMAS: Final = (*KINDS, "project")
+"""What has a published schema: the artifacts, and the project file that people write."""
 
 PRETTY_LIMIT: Final = 4 * 2**20
 """Compact bytes above which JSON is no longer indented: nobody reads such a file by eye,
@@ -53,6 +57,7 @@ _HOW_TO_MAKE: Final = {
     "profile": "infercost profile MODEL.onnx --out profile.json",
     "estimate": "infercost estimate profile.json --rps 50 --format json --out estimate.json",
     "inspection": "infercost inspect MODEL.onnx --format json --out inspection.json",
+    "verdicts": "infercost gate --format json --out verdicts.json",
     "verdict": "infercost gate profile.json --rps 50 --format json --out verdict.json",
     "prices": "infercost prices show --format json --out prices.json",
     "price_diff": "infercost prices diff --format json --out diff.json",
@@ -163,13 +168,13 @@ def save(value: Artifact, path: str | os.PathLike[str]) -> None:
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The published JSON Schema (draft 2020-12) of a kind of artifact.
+    """The published JSON Schema (draft 2020-12) of a kind of artifact, or of the project file.
 
     Raises:
         UnknownNameError: there is no such kind.
     """
-    if kind not in KINDS:
-        raise UnknownNameError("kind of artifact", kind, KINDS)
+    if kind not in SCHEMAS:
+        raise UnknownNameError("kind of artifact", kind, SCHEMAS)
     text = (files("infercost") / "schemas" / f"{kind}.schema.json").read_text(encoding="utf-8")
     parsed: dict[str, Any] = json.loads(text)
     return parsed

@@ -104,15 +104,19 @@ class NodeReader:
             raise self.error(node, "expected a word")
         return str(node.value).strip()
 
-    def texts(self, node: Node) -> tuple[str, ...]:
-        """A list of words, or a single one."""
+    def one_or_more(self, node: Node) -> list[Node]:
+        """The items of a list, or the single one that stands in its place."""
         from yaml.nodes import SequenceNode
 
         if not isinstance(node, SequenceNode):
-            return (self.text(node),)
+            return [node]
         if not node.value:
             raise self.error(node, "the list is empty; leave the key out to mean all")
-        return tuple(self.text(item) for item in node.value)
+        return list(node.value)
+
+    def texts(self, node: Node) -> tuple[str, ...]:
+        """A list of words, or a single one."""
+        return tuple(self.text(item) for item in self.one_or_more(node))
 
     def number(self, node: Node) -> Decimal:
         """Exactly the decimal that was written."""
