@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # The zoo is also used by scripts/record_profiles.py; tests have no packages to import it from.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +10,8 @@ import pytest
 from hypothesis import settings
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from infercost.runtime.workers import QUIET_RUNTIME
-
 if TYPE_CHECKING:
     from pathlib import Path
-
-os.environ.update({**QUIET_RUNTIME, **os.environ})
 
 # A shared machine may stall any example; time is no property of these laws.
 settings.register_profile("infercost", deadline=None)
