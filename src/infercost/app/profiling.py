@@ -217,8 +217,11 @@ def _recognise(machine: Machine, instance: str | None) -> Machine:
         model=machine.cpu_model_id,
         isa=machine.isa,
     )
-    if instance is not None:
-        provider, _, instance_type = instance.partition(":")
+    named = instance or machine.instance_type
+    if named is not None:
+        provider, _, instance_type = named.partition(":")
         if (provider, instance_type) not in load_hardware().instances:
-            raise UsageError(f"unknown instance {instance!r}; write provider:type, for example sagemaker:ml.c7i.xlarge")
-    return replace(machine, cpu_family=family, instance_type=instance or machine.instance_type)
+            if instance is not None:
+                raise UsageError(f"unknown instance {instance!r}; write provider:type, for example sagemaker:ml.c7i.xlarge")
+            named = None
+    return replace(machine, cpu_family=family, instance_type=named)

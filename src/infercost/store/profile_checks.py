@@ -1,4 +1,4 @@
-"""Whether a profile that was read says what its own raw samples say."""
+"""Whether a profile that was read can be right, and says what its own raw samples say."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from infercost.domain.profile import LatencyStats
+from infercost.store.hardware import load_hardware
 
 if TYPE_CHECKING:
-    from infercost.domain.profile import OperatorTime, Point, Profile, RawLatencies
+    from infercost.domain.model import ModelFacts
+    from infercost.domain.profile import Machine, OperatorTime, Point, Profile, RawLatencies
 
 MAX_SAMPLES: Final = 20_000_000
 """Most raw samples of one point that are read: a bound on what a hostile file can unpack to."""
+
+_ARCHITECTURES: Final = {"x86_64", "aarch64"}
 
 _TICK_MS: Final = 1e-5
 """One unit of the raw samples, 10 ns."""
@@ -31,6 +35,9 @@ def find_fault(profile: Profile) -> str | None:
     for name in ("payload_in_bytes", "payload_out_bytes"):
         if getattr(profile, name) < 0:
             return f"at $.{name}: must not be negative"
+    for name, fault in (("model", _model_fault(profile.model)), ("machine", _machine_fault(profile.machine))):
+        if fault is not None:
+            return f"at $.{name}{fault}"
     for i, point in enumerate(profile.points):
         fault = _point_fault(point)
         if fault is not None:
@@ -39,6 +46,44 @@ def find_fault(profile: Profile) -> str | None:
         fault = _operator_fault(operator)
         if fault is not None:
             return f"at $.operators[{i}]{fault}"
+    return None
+
+
+def _model_fault(model: ModelFacts) -> str | None:
+    for name in ("file_bytes", "parameters", "flops_per_item"):
+        value = getattr(model, name)
+        if value is not None and value < 0:
+            return f".{name}: must not be negative"
+    if not 0 <= model.flops_coverage <= 1:
+        return ".flops_coverage: must lie between 0 and 1"
+    dims = {
+        f"{tensor.name}.{axis}" if size is None else size
+        for tensor in model.inputs
+        for axis, size in enumerate(tensor.shape)
+        if not isinstance(size, int)
+    }
+    if model.batch_dim is not None and model.batch_dim not in dims:
+        return f".batch_dim: {model.batch_dim!r} is no dimension of the inputs ({', '.join(sorted(dims)) or 'all are fixed'})"
+    return None
+
+
+def _machine_fault(machine: Machine) -> str | None:
+    for name in ("logical_cpus", "threads_per_core", "memory_bytes"):
+        if getattr(machine, name) < 1:
+            return f".{name}: must be at least 1"
+    if machine.physical_cores is not None and machine.physical_cores < 1:
+        return ".physical_cores: must be at least 1"
+    if machine.cpu_family is not None:
+        family = load_hardware().families.get(machine.cpu_family)
+        if family is not None and machine.arch in _ARCHITECTURES - {family.arch}:
+            return f".cpu_family: {machine.cpu_family} is {family.arch}, the machine says {machine.arch}"
+    if machine.instance_type is not None:
+        provider, _, instance_type = machine.instance_type.partition(":")
+        if (provider, instance_type) not in load_hardware().instances:
+            example = "sagemaker:ml.c7i.xlarge"
+            return (
+                f".instance_type: no instance {machine.instance_type!r} is known; write provider:type, like {example}, or null"
+            )
     return None
 
 
@@ -61,6 +106,10 @@ def _point_fault(point: Point) -> str | None:
 def _operator_fault(operator: OperatorTime) -> str | None:
     if operator.count < 0:
         return ".count: must not be negative"
+    for name in ("flops", "bytes", "weight_bytes"):
+        value = getattr(operator, name)
+        if value is not None and value < 0:
+            return f".{name}: must not be negative"
     if not 0 <= operator.time_share <= 1 + 1e-9:
         return ".time_share: must lie between 0 and 1"
     return None

@@ -177,7 +177,17 @@ def test_the_shipped_model_is_recognised():
         (("points", 0, "raw", "encoding"), "zip", "at $.points[0].raw.encoding: invalid enum value"),
         (("operators", 0, "time_share"), 1.5, "at $.operators[0].time_share: must lie between 0 and 1"),
         (("operators", 0, "count"), -1, "at $.operators[0].count: must not be negative"),
+        (("operators", 0, "flops"), -1, "at $.operators[0].flops: must not be negative"),
         (("payload_in_bytes",), -1, "at $.payload_in_bytes: must not be negative"),
+        (("model", "file_bytes"), -1, "at $.model.file_bytes: must not be negative"),
+        (("model", "flops_per_item"), -1, "at $.model.flops_per_item: must not be negative"),
+        (("model", "flops_coverage"), 1.5, "at $.model.flops_coverage: must lie between 0 and 1"),
+        (("model", "batch_dim"), "M", "at $.model.batch_dim: 'M' is no dimension of the inputs (N)"),
+        (("model", "inputs"), [], "at $.model.batch_dim: 'N' is no dimension of the inputs (all are fixed)"),
+        (("machine", "logical_cpus"), 0, "at $.machine.logical_cpus: must be at least 1"),
+        (("machine", "physical_cores"), 0, "at $.machine.physical_cores: must be at least 1"),
+        (("machine", "arch"), "aarch64", "at $.machine.cpu_family: intel-icelake is x86_64, the machine says aarch64"),
+        (("machine", "instance_type"), "sagemaker:ml.nope", "at $.machine.instance_type: no instance 'sagemaker:ml.nope' is"),
     ],
 )
 def test_a_profile_that_cannot_be_right_is_refused_at_its_path(path, wrong, says):
@@ -189,6 +199,15 @@ def test_a_profile_that_cannot_be_right_is_refused_at_its_path(path, wrong, says
     message = refusal(json.dumps(document).encode())
     assert says in message
     assert "make one with: infercost profile MODEL.onnx" in message
+
+
+def test_a_profile_may_name_what_the_table_knows_and_a_cpu_that_it_does_not():
+    document = json.loads(PROFILE)
+    document["machine"] |= {"instance_type": "sagemaker:ml.c6i.xlarge", "cpu_family": "some-newer-cpu"}
+    document["model"]["inputs"][0]["shape"][0] = None
+    document["model"]["batch_dim"] = "data.0"
+    read = artifacts.decode(json.dumps(document).encode(), Profile, "p")
+    assert (read.machine.instance_type, read.model.batch_dim) == ("sagemaker:ml.c6i.xlarge", "data.0")
 
 
 def test_raw_samples_that_hold_a_zero_are_refused():
