@@ -36,6 +36,10 @@ class Charge:
     """Where the rule or the assumed quantity comes from."""
     modes: tuple[Mode, ...] = ("realtime", "serverless")
     """The modes that are billed it."""
+    last_tier_from: float | None = None
+    """Monthly quantity (in the rate's unit) at which the cloud's own list begins a tier that the book may lack.
+    Beyond it the book's last tier is applied, and the line says so. None where no such tier is known.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,8 @@ from typing import Literal
 
 from infercost.domain.errors import UsageError
 
+MIN_RPS = 1e-6
+"""About 2.6 requests a month: with fewer, a month's bill says nothing of the cost of a request."""
 MAX_RPS = 10_000_000.0
 
 LOG_BYTES = 256
@@ -38,6 +40,9 @@ class Traffic:
     def __post_init__(self) -> None:
         if not math.isfinite(self.rps) or self.rps <= 0:
             raise UsageError(f"requests per second must be above 0, got {self.rps:g}; try --rps 50")
+        if self.rps < MIN_RPS:
+            least = f"{MIN_RPS:g}, about 2.6 a month"
+            raise UsageError(f"{self.rps:g} requests per second is less than is modelled ({least}); try --rps {MIN_RPS:g}")
         if self.rps > MAX_RPS:
             raise UsageError(
                 f"{self.rps:g} requests per second is beyond what is modelled ({MAX_RPS:g}); split the traffic over endpoints"

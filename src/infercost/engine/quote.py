@@ -167,7 +167,7 @@ class Quoter:
             provenance=origin,
         )
         if tiers and tiers[0].from_quantity == 0:
-            return _with_price(line, tiers, note), Decimal(0)
+            return _with_price(line, tiers, f"{_beyond(charge, quantity, tiers)}{note}"), Decimal(0)
         at_most = self._bound(charge, times)
         return replace(line, note=self._excuse(charge, region, at_most, note)), at_most
 
@@ -213,6 +213,17 @@ class Quoter:
             dearest = money(at_most, self.catalog.currency)
             bound = f"the band's upper end holds {dearest} for it, by the dearest rate in this cloud"
         return f"the price book has no {charge.item} for {region}: not in the total; {bound}; {note}".rstrip("; ")
+
+
+def _beyond(charge: Charge, quantity: Decimal, tiers: Sequence[Rate]) -> str:
+    """Words where the quantity reaches a tier of the cloud that the book lacks; else empty."""
+    if charge.last_tier_from is None:
+        return ""
+    start, last = Decimal(repr(charge.last_tier_from)), tiers[-1]
+    if last.from_quantity >= start or quantity <= start:
+        return ""
+    another = f"the cloud has another price from {start:,.0f} {last.unit}"
+    return f"beyond the last tier in the book: {another}, the last known is used; "
 
 
 def _with_price(line: CostLine, tiers: Sequence[Rate], note: str) -> CostLine:

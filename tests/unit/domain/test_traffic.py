@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infercost.domain.errors import UsageError
-from infercost.domain.traffic import Slo, SloTarget, Traffic
+from infercost.domain.traffic import MIN_RPS, Slo, SloTarget, Traffic
 
 
 @pytest.mark.parametrize("rps", [0, -1, math.nan, math.inf, -math.inf])
@@ -21,6 +21,12 @@ def test_rates_that_mean_nothing_are_refused(rps):
 def test_a_huge_rate_says_what_to_do():
     with pytest.raises(UsageError, match="split the traffic"):
         Traffic(rps=1e9, payload_in_bytes=1, payload_out_bytes=1)
+
+
+def test_a_tiny_rate_names_the_least():
+    with pytest.raises(UsageError, match=r"1e-25 requests per second is less than is modelled .* try --rps 1e-06"):
+        Traffic(rps=1e-25, payload_in_bytes=1, payload_out_bytes=1)
+    assert Traffic(rps=MIN_RPS, payload_in_bytes=1, payload_out_bytes=1).rps == MIN_RPS
 
 
 @pytest.mark.parametrize("field", ["payload_in_bytes", "payload_out_bytes", "log_bytes"])

@@ -74,6 +74,20 @@ def test_artifact_registry_and_load_balancer(build: SimpleNamespace, quoter: Any
     assert "registry of nothing" not in lines
 
 
+def test_a_tier_that_the_book_lacks_is_said(build: SimpleNamespace, quoter: Any) -> None:
+    charge = build.Charge(name="egress", item="x", driver="egress_gb", last_tier_from=100.0, note="why")
+    few, many = build.traffic(50, payload_out_bytes=700), build.traffic(50, payload_out_bytes=800)
+    rates = (build.rate("x", "1"), build.rate("x", "0.5", start="10"))
+    assert "beyond" not in (only(quoter(charge, rates=rates, traffic=few)).note or "")
+    beyond = only(quoter(charge, rates=rates, traffic=many))
+    assert beyond.note == (
+        "average over 2 price tiers; beyond the last tier in the book: the cloud has another price from 100 GB,"
+        " the last known is used; why"
+    )
+    complete = (*rates, build.rate("x", "0.2", start="100"))
+    assert "beyond" not in (only(quoter(charge, rates=complete, traffic=many)).note or "")
+
+
 def test_gibibytes_where_the_rate_says_so(build: SimpleNamespace, quoter: Any) -> None:
     charge = build.Charge(name="logs", item="x", driver="request_gb")
     line = only(quoter(charge, rates=(build.rate("x", "1", unit="GiB"),)))

@@ -17,6 +17,7 @@ PROVIDER = CloudProvider(
             name="egress",
             item="egress_internet_gb",
             driver="egress_gb",
+            last_tier_from=10_240.0,
             note="compute and networking are billed, with no surcharge"
             " (learn.microsoft.com/azure/machine-learning/concept-endpoints-online); the 100 GB a month that a zone has"
             " free are not deducted",

@@ -37,6 +37,7 @@ PROVIDER = CloudProvider(
             name="egress",
             item="egress_internet_gb",
             driver="egress_gb",
+            last_tier_from=153_600.0,
             note="AWS data transfer to the internet, on top of data processed out; the 100 GB a month that an account has"
             " free are not deducted",
         ),
