@@ -45,9 +45,9 @@ _AAS_TARGET: Final = "AWS, Application Auto Scaling User Guide, Target tracking 
 _AAS_STEP: Final = "AWS, Application Auto Scaling User Guide, Step scaling policies"
 _AAS_API: Final = "AWS, Application Auto Scaling API Reference, TargetTrackingScalingPolicyConfiguration"
 _SAGEMAKER: Final = "AWS, SageMaker AI Developer Guide, Automatic scaling of SageMaker AI models"
-_VERTEX: Final = "Google Cloud, Vertex AI, Use autoscaling for inference"
+_VERTEX: Final = "Google Cloud, Vertex AI, Scale inference nodes by using autoscaling"
 _AZURE: Final = "Microsoft Learn, Azure Monitor, Autoscale: best practices; Understand autoscale settings; Flapping"
-_KNATIVE: Final = "knative/serving, pkg/autoscaler/scaling/autoscaler.go and config-autoscaler defaults"
+_KNATIVE: Final = "knative/serving @ 00a4a55c, pkg/autoscaler/scaling/autoscaler.go; knative/docs, Configuring the Autoscaler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,6 +454,7 @@ def knative_kpa(
                 "documented",
                 _KNATIVE,
             ),
+            ScalingFact("begins in panic with more than one replica, so that it keeps them", "documented", _KNATIVE),
             ScalingFact(
                 "changes are clipped to up-rate x and 1 / down-rate of the replicas in service", "documented", _KNATIVE
             ),

@@ -292,11 +292,14 @@ def kpa(rules: KpaRules, history: NDArray[np.float64], rows: int, desired: int, 
     wanted = ceil(stable / rules.target - _ROUNDING)
     urgent = ceil(panic / rules.target - _ROUNDING)
     over = urgent >= rules.panic_share * ready
+    if rows == 1 and ready > 1.0:
+        # Without a history it begins in panic, so as not to scale in blindly.
+        memory = Memory(memory.out_at_s, -inf, 0.0, now_s, ready)
     panic_at = now_s if over else memory.panic_at_s
     wanted = min(max(wanted, least), most)
     urgent = min(max(urgent, least), most)
-    if now_s - panic_at < rules.stable_window_s:
-        peak = max(memory.panic_peak, float(max(wanted, urgent)), ready)
+    if now_s - panic_at <= rules.stable_window_s:
+        peak = max(memory.panic_peak, float(max(wanted, urgent)))
         return Decision(int(peak), float(urgent), Memory(memory.out_at_s, -inf, 0.0, panic_at, peak))
     if wanted == 0.0:
         # The last replica stays for a grace period after the window emptied.

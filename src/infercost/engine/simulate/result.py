@@ -108,7 +108,7 @@ class Simulation:
     end_s: float
     """When the traffic had ended and the last request was answered."""
     start_s: float
-    """Start of the clock: 0, or the tick before the first arrival where that is later."""
+    """Start of the clock: 0, or the last tick (without an autoscaler: the last whole minute) before the first arrival."""
     timeline: Timeline
     assumptions: tuple[ScalingFact, ...] = ()
     """The rules of the autoscaler with their sources, assumed ones among them."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from infercost.domain.errors import UnknownNameError, UsageError
 from infercost.engine.simulate import history as columns
-from infercost.engine.simulate.arrivals import read_arrivals
+from infercost.engine.simulate.arrivals import TrafficSource, read_arrivals
 from infercost.engine.simulate.central import Records, Serving
 from infercost.engine.simulate.compiled import compiled
 from infercost.engine.simulate.fleet import BUSY_TOTAL, Scaling, found, open_books
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from infercost.engine.simulate.arrivals import TrafficSource
     from infercost.engine.simulate.autoscalers import Autoscaler
     from infercost.engine.simulate.central import Outcome
     from infercost.engine.simulate.fleet import Books
@@ -78,8 +77,9 @@ def simulate(
     _check(replicas, max_batch, max_delay_s, concurrency_limit, autoscaler)
     streams = np.random.SeedSequence(seed).spawn(4)
     times, horizon = read_arrivals(arrivals_s, np.random.default_rng(streams[0]))
-    tick_s = autoscaler.tick_s if autoscaler else _grid_s(horizon)
-    origin = floor(float(times[0]) / tick_s) * tick_s if len(times) and not hasattr(arrivals_s, "duration_s") else 0.0
+    clock_s = autoscaler.tick_s if autoscaler else _GRID_S
+    origin = floor(float(times[0]) / clock_s) * clock_s if len(times) and not isinstance(arrivals_s, TrafficSource) else 0.0
+    tick_s = autoscaler.tick_s if autoscaler else _grid_s(horizon - origin)
     times = times - origin if origin else times.view()
     times.flags.writeable = False  # the kernels are compiled for this alone, whatever the caller's array is
     refuses = autoscaler is not None and autoscaler.refuses_at_zero and autoscaler.min_replicas == 0

@@ -223,8 +223,15 @@ class TestKpa:
         assert panic.desired == 6
         assert panic.memory.panic_at_s == 60
         calm = self.table([1] * 30, replicas=6)
-        assert decide(self.scaler, calm, 6, now_s=118, memory=panic.memory).desired == 6
-        assert decide(self.scaler, calm, 6, now_s=120, memory=panic.memory).desired == 3
+        assert decide(self.scaler, calm, 6, now_s=120, memory=panic.memory).desired == 6
+        assert decide(self.scaler, calm, 6, now_s=122, memory=panic.memory).desired == 3
+
+    def test_without_a_history_it_keeps_what_is_there(self):
+        first = decide(self.scaler, self.table([0], replicas=5), 5, now_s=2)
+        assert first.desired == 5
+        idle = self.table([0] * 30, replicas=5)
+        assert decide(self.scaler, idle, 5, now_s=62, memory=first.memory).desired == 5
+        assert decide(self.scaler, idle, 5, now_s=64, memory=first.memory).desired == 2
 
     def test_scale_in_is_at_most_by_half(self):
         assert decide(self.scaler, self.table([0.5] * 30, replicas=9), 9).desired == 4

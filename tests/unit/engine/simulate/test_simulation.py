@@ -224,6 +224,15 @@ class TestScaling:
         assert shift == 20
 
 
+def test_times_of_day_are_counted_from_the_minute_before_the_first():
+    epoch = 1_700_000_000.0
+    result = simulate(np.arange(1000.0) + epoch, service=0.5, replicas=2)
+    assert result.start_s == epoch - epoch % 60
+    assert result.replica_seconds == pytest.approx(2 * (epoch % 60 + 999.5))
+    assert result.timeline.seconds[0] == pytest.approx((epoch % 60 + 999) / 100)
+    assert result.timeline.end_s[-1] == result.end_s == epoch + 999.5
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
