@@ -22,6 +22,8 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 MAX_WHEEL_MB = 8
 SUITE = ("pytest", "-n", "2", "--ignore=tests/docs")
 FAST_SUITE = (*SUITE, "-m", "not models")
+QUICK = {"INFERCOST_TEST_EXAMPLES": "quick"}
+"""Laws are searched in depth on one Python; the others ask whether they hold there too."""
 
 
 def starts(version: str) -> bool:
@@ -75,7 +77,7 @@ def tests(session: nox.Session) -> None:
     """The suite on each Python that is present; real models and coverage on the one that runs nox."""
     session.install("-e", ".", *group("test"))
     if session.python != RUNNING:
-        session.run("python", "-m", *FAST_SUITE, *session.posargs)
+        session.run("python", "-m", *FAST_SUITE, *session.posargs, env=QUICK)
         return
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", *SUITE, *session.posargs)
@@ -87,7 +89,7 @@ def minimums(session: nox.Session) -> None:
     if session.python != SUPPORTED[0]:
         session.skip(f"the lowest versions are promised for Python {SUPPORTED[0]}, which is not here")
     session.install("-e", ".", *floors(), *group("test"))
-    session.run("python", "-m", *FAST_SUITE, *session.posargs)
+    session.run("python", "-m", *FAST_SUITE, *session.posargs, env=QUICK)
 
 
 @nox.session

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # ONNX Runtime reads it once, when it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# A busy machine is not a bug: no example is failed for its time. Pythons beside the main one try fewer.
+settings.register_profile("full", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.load_profile(os.environ.get("INFERCOST_TEST_EXAMPLES", "full"))
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -117,6 +117,23 @@ def test_lines_without_a_price_are_outside_the_total_and_inside_the_band(build: 
     assert c.cost.per_month.high is None
 
 
+def test_what_a_gap_comes_to_at_most_is_on_its_line_and_in_what_ranks(build: SimpleNamespace) -> None:
+    charge = build.Charge(name="logs", item="log", driver="registry_gb", fixed_quantity=100.0)
+    offers = (build.offer("0.10"), build.offer("0.10", region="there"))
+    found = build.estimate(*offers, charges=(charge,), rates=(build.rate("log", "0.5", region="there"),)).candidates
+    bills = {c.region: (line(c, "logs").at_most, c.cost.per_month.likely, c.cost.compared) for c in found}
+    assert bills == {"here": (50, 146, 196), "there": (None, 196, 196)}
+    (c,) = build.estimate(build.offer("0.10"), charges=(charge,)).candidates
+    assert (line(c, "logs").at_most, c.cost.compared) == (None, 146)
+
+
+def test_what_the_profile_warns_of_is_in_the_estimate(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = build.profile()
+    noisy = replace(plain, warnings=("busy", "busy"), model=replace(plain.model, warnings=("measured at sequence=128",)))
+    monkeypatch.setitem(build.estimate.__globals__, "profile", lambda: noisy)
+    assert build.estimate(build.offer()).warnings == ("profile: measured at sequence=128", "profile: busy")
+
+
 def test_a_region_does_not_look_cheap_for_want_of_prices(build: SimpleNamespace) -> None:
     charge = build.Charge(name="logs", item="log", driver="registry_gb", fixed_quantity=1000.0)
     offers = (build.offer("0.10", region="known"), build.offer("0.11", region="gap"))
@@ -247,7 +264,7 @@ def make(build: SimpleNamespace, world: dict[str, Any]) -> Estimate:
     return found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(world=worlds())
 def test_laws_of_an_estimate(build: SimpleNamespace, world: dict[str, Any]) -> None:
     found = make(build, world)
@@ -270,7 +287,7 @@ def test_laws_of_an_estimate(build: SimpleNamespace, world: dict[str, Any]) -> N
                 assert abs(x.price * x.quantity - x.monthly_cost) <= max(Decimal("0.000001"), x.monthly_cost * Decimal("1e-7"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(world=worlds(), data=st.data())
 def test_a_removed_price_is_a_gap_and_nothing_else(build: SimpleNamespace, world: dict[str, Any], data: Any) -> None:
     gone = data.draw(st.sets(st.sampled_from(sorted(world["rates"]))) if world["rates"] else st.just(set()))
@@ -297,7 +314,7 @@ def test_a_removed_price_is_a_gap_and_nothing_else(build: SimpleNamespace, world
     assert not {(c.instance_type, c.region) for c in after.candidates} & lost
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(world=worlds(), factor=st.decimals(1, 5, places=2), more=st.floats(1, 20))
 def test_cost_is_monotone_in_price_and_traffic(
     build: SimpleNamespace, world: dict[str, Any], factor: Decimal, more: float
@@ -315,7 +332,31 @@ def test_cost_is_monotone_in_price_and_traffic(
         assert busier[key] >= cost
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
+@given(world=worlds())
+def test_ranks_and_ties_follow_from_what_the_json_shows(build: SimpleNamespace, world: dict[str, Any]) -> None:
+    found = json.loads(encode(make(build, world)))["candidates"]
+
+    def compared(c: Any) -> Band:
+        month, figure = c["cost"]["per_month"], Decimal(c["cost"]["compared"])
+        gaps = [x["at_most"] for x in c["lines"] if x["monthly_cost"] is None]
+        assert figure == Decimal(month["likely"]) + (0 if None in gaps else sum(map(Decimal, gaps)))
+        return Band(Decimal(month["low"]), figure, None if month["high"] is None else Decimal(month["high"]))
+
+    def key(c: Any) -> tuple[Any, ...]:
+        unpriced = {x["name"] for x in c["lines"] if x["monthly_cost"] is None}
+        return compared(c).likely, len(unpriced), c["provider"], c["region"], c["instance_type"], c["mode"]
+
+    assert [key(c) for c in found] == sorted(key(c) for c in found)
+    assert [c["rank"] for c in found] == list(range(1, len(found) + 1))
+    group, leader = 0, None
+    for c in found:
+        if leader is None or not tied(leader, compared(c)):
+            group, leader = group + 1, compared(c)
+        assert c["tie_group"] == group
+
+
+@settings(max_examples=60)
 @given(world=worlds())
 def test_ranking_of_an_estimate(build: SimpleNamespace, world: dict[str, Any]) -> None:
     found = make(build, world).candidates

@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# A shared machine may stall any example; time is no property of these laws.
-settings.register_profile("infercost", deadline=None)
-settings.load_profile("infercost")
 
 F32, I64 = TensorProto.FLOAT, TensorProto.INT64
 
