@@ -44,6 +44,9 @@ class CostLine:
     """What the cloud lists for one ``unit``, where a discount made ``price`` another; None where it did not."""
     list_cost: Decimal | None = None
     """``monthly_cost`` at list prices; None where that is the same."""
+    at_most: Decimal | None = None
+    """What a line without a price comes to at the dearest rate of the same cloud; None where it has a price,
+    or where nothing bounds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ class Cost:
     per_month: Band
     list_per_month: Decimal | None = None
     """``per_month`` at list prices, likely; None where no discount changed it."""
+    compared: Decimal | None = None
+    """What ranks and ties go by: ``per_month.likely`` and, where every line without a price has one, their ``at_most``.
+    None in estimates written before this field was.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,12 +83,15 @@ def estimate(
         default_regions=default_regions,
         runner_up=explain_runner_up(candidates, slo, currency),
         not_priced=tuple(dict.fromkeys(text for catalog in catalogs for text in providers[catalog.provider].not_priced)),
-        warnings=caveats(
-            catalogs,
-            {book.provider: book.age_days for book in books},
-            {name: quoter.gaps() for name, quoter in desk.quoters.items()},
-            [priced.offer for priced in desk.priced],
-            desk.without_price,
+        warnings=(
+            *caveats(
+                catalogs,
+                {book.provider: book.age_days for book in books},
+                {name: quoter.gaps() for name, quoter in desk.quoters.items()},
+                [priced.offer for priced in desk.priced],
+                desk.without_price,
+            ),
+            *(f"profile: {text}" for text in dict.fromkeys((*profile.model.warnings, *profile.warnings))),
         ),
     )
 
@@ -236,4 +239,4 @@ def _cost(priced: _Priced, listed: Decimal, million: Decimal) -> Cost:
         unit_cost(month.likely, million),
         None if month.high is None else unit_cost(month.high, million),
     )
-    return Cost(each, month, listed if listed != month.likely else None)
+    return Cost(each, month, listed if listed != month.likely else None, priced.compared.likely)

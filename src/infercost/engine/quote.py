@@ -16,7 +16,7 @@ from infercost.engine.money import significant, to_micros, unit_cost
 from infercost.engine.wording import money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from infercost.domain.price import Catalog, Mode, Rate
     from infercost.domain.profile import Profile
@@ -62,15 +62,13 @@ class Bill:
     """At most this is missing for the lines without a price; None where nothing bounds it."""
 
     @classmethod
-    def of(cls, parts: Iterable[tuple[CostLine, Decimal | None]]) -> Bill:
-        """Sum lines, each with what it comes to at most where it has no price."""
+    def of(cls, lines: Sequence[CostLine]) -> Bill:
+        """Sum lines."""
         cost, listed = Decimal(0), Decimal(0)
         unknown: Decimal | None = Decimal(0)
-        lines = []
-        for line, at_most in parts:
-            lines.append(line)
+        for line in lines:
             if line.monthly_cost is None:
-                unknown = None if unknown is None or at_most is None else unknown + at_most
+                unknown = None if unknown is None or line.at_most is None else unknown + line.at_most
             else:
                 cost += line.monthly_cost
                 listed += line.monthly_cost if line.list_cost is None else line.list_cost
@@ -95,8 +93,8 @@ class Quote:
         """Lines that grow with the replicas."""
         bill = self._by_replicas.get(replicas)
         if bill is None:
-            parts = (self.quoter.price(charge, self.region, replicas) for charge in self.per_replica)
-            bill = self._by_replicas[replicas] = Bill.of(part for part in parts if part is not None)
+            lines = [self.quoter.price(charge, self.region, replicas) for charge in self.per_replica]
+            bill = self._by_replicas[replicas] = Bill.of([line for line in lines if line is not None])
         return bill
 
 
@@ -140,15 +138,14 @@ class Quoter:
     def _make(self, region: str, mode: Mode) -> Quote:
         charges = [charge for charge in self.provider.charges if mode in charge.modes]
         grows = tuple(charge for charge in charges if charge.driver == "endpoint_storage_gb")
-        parts = [self.price(charge, region) for charge in charges if charge not in grows]
-        fixed = Bill.of(part for part in parts if part is not None)
-        each = [part for charge in grows if (part := self.price(charge, region)) is not None]
-        names = sorted({line.name for line, _ in [*zip(fixed.lines, fixed.lines, strict=True), *each] if line.price is None})
+        fixed = Bill.of([line for charge in charges if charge not in grows and (line := self.price(charge, region))])
+        each = [line for charge in grows if (line := self.price(charge, region))]
+        names = sorted({line.name for line in (*fixed.lines, *each) if line.price is None})
         notes = (f"no price in the book for {', '.join(names)}: not in the total",) if names else ()
         return Quote(self, region, fixed, grows, frozenset(names), notes)
 
-    def price(self, charge: Charge, region: str, times: int = 1) -> tuple[CostLine, Decimal | None] | None:
-        """A charge's line and, without a price, what it comes to at most. None where nothing is used."""
+    def price(self, charge: Charge, region: str, times: int = 1) -> CostLine | None:
+        """A charge's line; None where nothing is used."""
         by_region = self._rates.get(charge.item, {})
         # The region's own rates, else those of all regions, else none. Never another region's.
         tiers = by_region.get(region) or by_region.get("*", ())
@@ -167,9 +164,9 @@ class Quoter:
             provenance=origin,
         )
         if tiers and tiers[0].from_quantity == 0:
-            return _with_price(line, tiers, f"{_beyond(charge, quantity, tiers)}{note}"), Decimal(0)
+            return _with_price(line, tiers, f"{_beyond(charge, quantity, tiers)}{note}")
         at_most = self._bound(charge, times)
-        return replace(line, note=self._excuse(charge, region, at_most, note)), at_most
+        return replace(line, note=self._excuse(charge, region, at_most, note), at_most=at_most)
 
     def _quantity(self, charge: Charge, unit: str, times: int) -> tuple[Decimal, _Origin]:
         """A month's quantity in a rate's unit, and where it comes from."""

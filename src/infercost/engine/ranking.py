@@ -152,9 +152,13 @@ def _reasons(leader: Candidate, loser: Candidate, slo: Slo, currency: str) -> It
 
 
 def _bill(candidate: Candidate, currency: str) -> str:
-    gaps = _gaps(candidate)
-    more = f" and what has no price there ({', '.join(gaps)})" if gaps else ""
-    return f"{money(candidate.cost.per_month.likely, currency)} a month{more}"
+    gaps, cost = _gaps(candidate), candidate.cost
+    known = f"{money(cost.per_month.likely, currency)} a month"
+    if not gaps:
+        return known
+    if cost.compared is None or any(line.at_most is None for line in candidate.lines if line.monthly_cost is None):
+        return f"{known} and what has no price there ({', '.join(gaps)})"
+    return f"{known} (at most {money(cost.compared, currency)} with what has no price there: {', '.join(gaps)})"
 
 
 def _gaps(candidate: Candidate) -> list[str]:

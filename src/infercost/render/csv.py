@@ -31,7 +31,7 @@ def lines(value: Estimate) -> str:
     """One row a cost line, led by the candidate that it belongs to."""
     names = (
         *("name", "unit", "quantity", "price", "monthly_cost", "basis", "source", "provenance", "note"),
-        *("list_price", "list_cost"),
+        *("list_price", "list_cost", "at_most"),
     )
     keys = ("rank", "provider", "region", "mode", "instance_type")
     rows = (
@@ -70,7 +70,7 @@ _CANDIDATE = (
     *("p50_ms", "p95_ms", "p99_ms", "capacity_rps", "utilization", "provenance", "band", "slo_holds"),
     *("per_million_low", "per_million_likely", "per_million_high"),
     *("per_month_low", "per_month_likely", "per_month_high"),
-    *("unpriced_lines", "dominated_by", "notes", "list_per_month", "currency"),
+    *("unpriced_lines", "dominated_by", "notes", "list_per_month", "currency", "compared"),
 )
 
 _POINT = (
@@ -95,6 +95,7 @@ def _candidate(c: Candidate) -> dict[str, Cell]:
             "unpriced_lines": "; ".join(dict.fromkeys(line.name for line in c.lines if line.monthly_cost is None)),
             "notes": "; ".join(c.notes),
             "list_per_month": c.cost.list_per_month,
+            "compared": c.cost.compared,
         }
     )
 

@@ -72,6 +72,9 @@ class Bill:
     unpriced: tuple[str, ...]
     listed: Decimal | None = None
     """All of it at list prices; None where no discount changed it."""
+    at_most: Decimal | None = None
+    """All of it with the lines without a price at the dearest rate known; None without such lines, or where
+    nothing bounds one."""
 
     @property
     def billed(self) -> Decimal:
@@ -113,8 +116,16 @@ def bill(candidate: Candidate) -> Bill:
     for line in candidate.lines:
         if line.monthly_cost is not None:
             totals[line.basis] += line.monthly_cost
-    unpriced = tuple(dict.fromkeys(line.name for line in candidate.lines if line.monthly_cost is None))
-    return Bill(totals["used"], totals["idle"], unpriced, candidate.cost.list_per_month)
+    missing = [line for line in candidate.lines if line.monthly_cost is None]
+    bounds = [line.at_most for line in missing if line.at_most is not None]
+    bounded = bool(missing) and len(bounds) == len(missing)
+    return Bill(
+        totals["used"],
+        totals["idle"],
+        tuple(dict.fromkeys(line.name for line in missing)),
+        candidate.cost.list_per_month,
+        sum(bounds, totals["used"] + totals["idle"]) if bounded else None,
+    )
 
 
 def ruled_out(rejected: Iterable[Rejected]) -> list[Group]:
@@ -210,7 +221,10 @@ def totals(total: Bill, symbol: str = "$") -> str:
     if total.listed is not None:
         saved, share = figures.money(total.listed - total.billed, symbol), figures.percent(_saved_share(total))
         text += f" At list prices {figures.money(total.listed, symbol)}: your discounts save {saved} ({share})."
-    return f"{text} Without a price, so not in it: {', '.join(total.unpriced)}." if total.unpriced else text
+    if not total.unpriced:
+        return text
+    most = "nothing bounds it" if total.at_most is None else f"at most {figures.money(total.at_most, symbol)} with it"
+    return f"{text} Without a price, so not in it: {', '.join(total.unpriced)} ({most})."
 
 
 def _saved_share(total: Bill) -> float:

@@ -142,7 +142,9 @@ def _cells(row: Row) -> list[str]:
     accelerator = f", {c.accelerator}" if c.accelerator else ""
     elsewhere = f" ({row.elsewhere})" if row.elsewhere else ""
     risk = " (SLO at risk)" if c.slo_holds == "at_risk" else ""
-    partial = " + unpriced lines" if digest.bill(c).unpriced else ""
+    total = digest.bill(c)
+    most = "" if total.at_most is None else f", at most {figures.money(total.at_most, '')}"
+    partial = f" + unpriced lines{most}" if total.unpriced else ""
     return [
         *(row.label, c.provider, f"{c.region}{elsewhere}", f"{figures.instance(c)}{accelerator}"),
         *(figures.replicas(c.replicas), f"{figures.workers(c.serving)} {figures.batch(c.serving)}"),

@@ -131,11 +131,13 @@ def _legend(value: Estimate, rows: Sequence[Row], shown: Sequence[Row]) -> str:
     if any(row.label.endswith("=") for row in shown):
         parts.append("=: a tie, inside each other's band")
     if any(row.candidate.slo_holds == "at_risk" for row in shown):
-        parts.append("!: may miss the SLO at the slow end of its band")
+        parts.append("!: may miss the SLO at the slow end of its band, whatever the replicas")
     if any(not figures.span(row.candidate.cost.per_month) for row in shown):
         parts.append("no band: the same replicas at both ends")
     if any(digest.bill(row.candidate).unpriced for row in shown):
-        parts.append("+: lines without a price are not in it")
+        parts.append(
+            "+: lines without a price are not in it, at most: with them at the dearest price known, by which they rank"
+        )
     text = "; ".join(parts) + "."
     if digest.is_condensed(value):
         text += " Each instance once, in its cheapest region."
@@ -160,7 +162,7 @@ def _wide(rows: Sequence[Row], money: str, *, band: bool) -> Table:
         Column("serving", [[f"{figures.workers(c.serving)} {figures.batch(c.serving)}"] for c in chosen]),
         Column("p99", [[_p99(c)] for c in chosen], justify="right"),
         Column(f"{money.strip()}/1M (90 % band)", [[figures.banded(c.cost.per_million, money)] for c in chosen], style="bold"),
-        Column(f"{money.strip()}/month", [[_monthly(c, money)] for c in chosen], justify="right"),
+        Column(f"{money.strip()}/month", [_monthly(c, money) for c in chosen], justify="right"),
         Column("basis", [[figures.certainty(c) if band else c.provenance] for c in chosen]),
     ]
     return columns(parts)
@@ -171,14 +173,14 @@ def _narrow(rows: Sequence[Row], money: str) -> Iterable[Table]:
     chosen = [row.candidate for row in rows]
     instances = [[_times(c), _where(c), *_extras(row)] for row, c in zip(rows, chosen, strict=True)]
     millions = [[figures.money(c.cost.per_million.likely, money), figures.span(c.cost.per_million)] for c in chosen]
-    months = [[_monthly(c, money), figures.span(c.cost.per_month)] for c in chosen]
+    months = [[known, figures.span(c.cost.per_month), *most] for c in chosen for known, *most in [_monthly(c, money)]]
     rank = Column("#", [[row.label] for row in rows], justify="right", style="bold")
     what = Column("instance × replicas\ncloud, region", instances, wrap=True, style="bold")
     serving = Column("serving", [[figures.workers(c.serving), figures.batch(c.serving)] for c in chosen])
     p99 = Column("p99\nbasis", [[_p99(c), c.provenance] for c in chosen], justify="right")
     unit = money.strip()
     million = Column(f"{unit}/1M\n90 % band", millions, justify="right", style="bold")
-    month = Column(f"{unit}/month", [cell[:1] for cell in months], justify="right")
+    month = Column(f"{unit}/month", [_monthly(c, money) for c in chosen], justify="right")
     yield columns([rank, what, serving, p99, million, Column(f"{unit}/month\n90 % band", months, justify="right")])
     yield columns([rank, what, serving, p99, million, month])
     yield columns([rank, what, serving, p99, million, month], gap=1)
@@ -203,6 +205,10 @@ def _p99(candidate: Candidate) -> str:
     return f"{text} !" if candidate.slo_holds == "at_risk" else text
 
 
-def _monthly(candidate: Candidate, money: str) -> str:
-    text = figures.money(candidate.cost.per_month.likely, money)
-    return f"{text} +" if digest.bill(candidate).unpriced else text
+def _monthly(candidate: Candidate, money: str) -> list[str]:
+    """The month's bill and, where lines without a price are missing from it, what it comes to at most."""
+    text, bill = figures.money(candidate.cost.per_month.likely, money), digest.bill(candidate)
+    if not bill.unpriced:
+        return [text]
+    most = figures.money(bill.at_most, money)
+    return [f"{text} +", *([] if bill.at_most is None else [f"at most {most}"])]

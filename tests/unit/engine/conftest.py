@@ -214,6 +214,7 @@ def estimate(
     rps: float = 50.0,
     provider_changes: dict[str, Any] | None = None,
     traffic_changes: dict[str, Any] | None = None,
+    measured: Profile | None = None,
     **catalog_changes: Any,
 ) -> Any:
     from infercost.engine.estimate import estimate as price
@@ -221,7 +222,7 @@ def estimate(
     types = dict.fromkeys((o.instance_type, o.mode) for o in offers)
     book = catalog(*offers, rates=rates, **catalog_changes)
     return price(
-        profile=profile(),
+        profile=measured or profile(),
         traffic=traffic(rps, **(traffic_changes or {})),
         slo=Slo.parse(slo) if slo else Slo(),
         placements=placements if placements is not None else tuple(placement(name, mode=mode) for name, mode in types),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import replace
 from datetime import date, timedelta
@@ -11,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infercost.domain.errors import UsageError
-from infercost.domain.estimate import Replicas
+from infercost.domain.estimate import Band, Replicas
 from infercost.domain.price import ExchangeRate
 from infercost.engine.caveats import STALE_AFTER_DAYS
+from infercost.engine.ranking import tied
+from infercost.store.artifacts import encode
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -127,11 +130,10 @@ def test_what_a_gap_comes_to_at_most_is_on_its_line_and_in_what_ranks(build: Sim
     assert (line(c, "logs").at_most, c.cost.compared) == (None, 146)
 
 
-def test_what_the_profile_warns_of_is_in_the_estimate(build: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_profile_warns_of_is_in_the_estimate(build: SimpleNamespace) -> None:
     plain = build.profile()
     noisy = replace(plain, warnings=("busy", "busy"), model=replace(plain.model, warnings=("measured at sequence=128",)))
-    monkeypatch.setitem(build.estimate.__globals__, "profile", lambda: noisy)
-    assert build.estimate(build.offer()).warnings == ("profile: measured at sequence=128", "profile: busy")
+    assert build.estimate(build.offer(), measured=noisy).warnings == ("profile: measured at sequence=128", "profile: busy")
 
 
 def test_a_region_does_not_look_cheap_for_want_of_prices(build: SimpleNamespace) -> None:

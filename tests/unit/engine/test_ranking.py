@@ -179,8 +179,12 @@ def test_gaps_are_told_and_no_share_is_computed_over_them(build: SimpleNamespace
         build.offer("0.10"), build.offer("0.20", region="there"), placements=steady, charges=(charge,), rates=rates
     )
     assert found.runner_up is not None
-    assert "what has no price there (logs)" in found.runner_up
+    assert "costs $146.00 a month (at most $156.00 with what has no price there: logs) where" in found.runner_up
     assert "%" not in found.runner_up
+    both = (*steady, build.placement("m2.large", replicas=1, replicas_low=1, replicas_high=1))
+    offers = (build.offer("0.10"), build.offer("0.20", "m2.large"))
+    nowhere = build.estimate(*offers, placements=both, charges=(charge,), slo="")
+    assert "what has no price there (logs)" in (nowhere.runner_up or "")
 
 
 def test_all_tied_has_no_runner_up(build: SimpleNamespace) -> None:

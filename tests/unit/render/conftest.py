@@ -51,9 +51,9 @@ def lines(hourly: str, replicas: int, utilization: float, *, egress: str | None 
     ) -> CostLine:
         cost = None if price is None else quantity * price
         source = None if price is None else "price list"
-        return CostLine(
-            name, unit, quantity, price, cost, basis, source, how, "no rate for this region" if price is None else None
-        )
+        why = "no rate for this region" if price is None else None
+        at_most = quantity * Decimal("0.12") if price is None else None
+        return CostLine(name, unit, quantity, price, cost, basis, source, how, why, at_most=at_most)
 
     return (
         line("compute", "hour", used, price, how="modelled"),
@@ -102,6 +102,7 @@ def candidate(
         cost=Cost(
             per_million=band((month / MONTHLY_REQUESTS * 10**6).quantize(Decimal("1e-9")), 0.75, high),
             per_month=band(month, 0.75, high),
+            compared=month + sum(line.at_most or 0 for line in bill),
         ),
         lines=bill,
         **more,
@@ -152,7 +153,7 @@ def ties() -> Estimate:
         (
             candidate(1, 1, aws, "ml.c7i.large", "0.1071", provenance="calibrated", serving=Serving(workers=1, threads=2)),
             candidate(2, 1, azure, "Standard_F2s_v2", "0.0846", replicas=3, p99=71),
-            candidate(3, 1, aws, "ml.c6i.large", "0.1020", replicas=3, p99=58.4, slo_holds="at_risk"),
+            candidate(3, 1, aws, "ml.c6i.large", "0.1020", replicas=3, p99=58.4, slo_holds="at_risk", high=None),
             candidate(4, 2, gcp, "c2-standard-4", "0.24013", p99=44.9, serving=Serving(workers=4, threads=1, max_batch=8)),
             candidate(5, 3, gcp, "n2-standard-8", "0.44669", p99=39, utilization=0.22, high=None),
         ),
@@ -176,7 +177,8 @@ def gpus() -> Estimate:
             candidate(1, 1, ("vertex", "northamerica-northeast1"), "a2-ultragpu-8g", "46.2", replicas=12, p99=12.34,
                       accelerator="A100-SXM4-80GB", serving=Serving(workers=8, threads=1, max_batch=32, max_delay_ms=5)),
             candidate(2, 2, ("azureml", "germanywestcentral"), "Standard_NC24ads_A100_v4", "4.775", replicas=140, p99=99.6,
-                      accelerator="A100-PCIE-80GB", serving=Serving(workers=1, threads=1, max_batch=64), slo_holds="at_risk"),
+                      accelerator="A100-PCIE-80GB", serving=Serving(workers=1, threads=1, max_batch=64), slo_holds="at_risk",
+                      high=None),
             candidate(3, 3, ("azureml", "southafricanorth"), "Standard_ND96amsr_A100_v4", "46.861", replicas=16, p99=96.1,
                       accelerator="A100-SXM4-80GB", serving=Serving(workers=8, threads=12, max_batch=128)),
             candidate(4, 4, ("sagemaker", "us-gov-west-1"), "ml.p6-b200.48xlarge", "157.227264", replicas=9, p99=8.1,
