@@ -21,7 +21,7 @@ def gate(
     max_p99_ms: float | None = None,
     max_price_age_days: int | None = None,
 ) -> Verdict:
-    """Judge the cheapest candidate of an estimate against budgets (in its currency, milliseconds, days).
+    """Judge whether an estimate holds a way to serve within budgets (in its currency, milliseconds, days).
 
     Raises:
         UsageError: no budget is given, or one is not above zero.

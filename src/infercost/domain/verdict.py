@@ -70,7 +70,7 @@ class Verdict:
     budget: Budget
     estimate: Estimate
     candidate: int | None
-    """Rank of the candidate that was judged; None when there was none."""
+    """Rank of the candidate that was judged: the first that passes every check, else 1. None when there was none."""
     warnings: tuple[str, ...] = ()
 
     @property

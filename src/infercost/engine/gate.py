@@ -5,6 +5,7 @@ docs/explanation/cost-lines.md has the rules in words.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from infercost.engine.ranking import closest_misses
 from infercost.engine.wording import milliseconds, money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from infercost.domain.estimate import Candidate, Estimate
     from infercost.domain.verdict import Budget
@@ -24,23 +25,43 @@ __all__ = ["gate"]
 
 
 def gate(estimate: Estimate, budget: Budget) -> Verdict:
-    """Judge the cheapest candidate. The worst check decides: breach, then inconclusive, then pass.
+    """Judge whether there is a way to serve the traffic within the budget.
+
+    The first candidate, in rank order, that passes every check is the verdict; where none does, the
+    cheapest is, and its worst check decides: breach, then inconclusive.
 
     Raises:
         UsageError: the budget limits nothing, or a limit is not above zero.
     """
     _check_budget(budget)
-    best = estimate.candidates[0] if estimate.candidates else None
-    checks = tuple(_no_candidate(estimate) if best is None else _checks(estimate, best, budget))
+    judged = _first_that_passes(estimate, budget) or next(iter(estimate.candidates), None)
+    checks = tuple(_no_candidate(estimate) if judged is None else _checks(estimate, judged, budget))
+    if judged is not None and judged is not estimate.candidates[0]:
+        cheapest = estimate.candidates[0]
+        checks = tuple(_compared(checks, _checks(estimate, cheapest, budget), judged, cheapest))
     outcome = max((check.outcome for check in checks), key=SEVERITY.__getitem__)
     return Verdict(
         outcome=outcome,
         checks=checks,
         budget=budget,
         estimate=estimate,
-        candidate=None if best is None else best.rank,
+        candidate=None if judged is None else judged.rank,
         warnings=estimate.warnings,
     )
+
+
+def _first_that_passes(estimate: Estimate, budget: Budget) -> Candidate | None:
+    return next(
+        (c for c in estimate.candidates if all(check.outcome == "pass" for check in _checks(estimate, c, budget))), None
+    )
+
+
+def _compared(checks: Iterable[Check], theirs: Iterable[Check], judged: Candidate, cheapest: Candidate) -> Iterator[Check]:
+    """The checks of a candidate that is not the cheapest, each with why the cheapest does not pass it."""
+    name, other = (f"rank {c.rank}, {c.instance_type} in {c.region}" for c in (judged, cheapest))
+    for own, their in zip(checks, theirs, strict=True):
+        why = "" if their.outcome == "pass" else f"; {other}, is {their.outcome}: {their.reason}"
+        yield replace(own, reason=f"{name}: {own.reason}{why}")
 
 
 def _check_budget(budget: Budget) -> None:
@@ -82,7 +103,7 @@ def _checks(estimate: Estimate, best: Candidate, budget: Budget) -> Iterator[Che
         ("per_million", budget.max_per_million, best.cost.per_million),
     ):
         if limit is not None:
-            outcome, reason = _judge_money(band, limit, estimate.currency, _gaps(best))
+            outcome, reason = _judge_money(band, limit, estimate.currency, _gaps(best), at_risk=best.slo_holds == "at_risk")
             yield Check(name=name, outcome=outcome, limit=money(limit, estimate.currency), actual=band, reason=reason)
     if budget.max_p99_ms is not None:
         yield _judge_p99(best, budget.max_p99_ms)
@@ -98,12 +119,13 @@ def _gaps(best: Candidate) -> str:
     return f", with {', '.join(names)} at the dearest price known" if names else ""
 
 
-def _judge_money(band: Band, limit: Decimal, currency: str, gaps: str) -> tuple[Outcome, str]:
+def _judge_money(band: Band, limit: Decimal, currency: str, gaps: str, *, at_risk: bool) -> tuple[Outcome, str]:
     allowed = money(limit, currency)
     if band.low > limit:
         return "breach", f"even at the band's cheap end, {money(band.low, currency)}, it is over {allowed}"
     if band.high is None:
         why = "what has no price cannot be bounded" if gaps else "the band has no upper end"
+        why = "no number of replicas keeps the SLO at the band's slow end" if at_risk else why
         return "inconclusive", f"likely {money(band.likely, currency)}, but {why}; the limit is {allowed}"
     high = f"{money(band.high, currency)}{gaps}"
     if band.high > limit:

@@ -57,7 +57,37 @@ def test_per_million_is_judged_alike(build: SimpleNamespace) -> None:
 
 def test_the_cheapest_candidate_is_judged(build: SimpleNamespace) -> None:
     estimate = build.estimate(build.offer("9"), build.offer("0.10", region="there"))
-    assert gate(estimate, budget("300")).outcome == "pass"
+    verdict = gate(estimate, budget("300"))
+    assert (verdict.outcome, verdict.candidate) == ("pass", 1)
+    assert check(verdict, "monthly").reason == "at most $219.00: within $300.00"
+
+
+def test_the_first_that_passes_is_the_verdict_and_says_why_not_the_cheapest(build: SimpleNamespace) -> None:
+    wide = build.placement("wide", replicas=1, replicas_low=1, replicas_high=None, slo_holds="at_risk")
+    narrow = build.placement("narrow", replicas=1, replicas_low=1, replicas_high=1)
+    offers = (build.offer("0.10", "wide"), build.offer("0.12", "narrow"), build.offer("0.13", "narrow", "there"))
+    estimate = build.estimate(*offers, placements=(wide, narrow))
+    verdict = gate(estimate, budget("90"))
+    assert (verdict.outcome, verdict.candidate) == ("pass", 2)
+    assert check(verdict, "monthly").reason == (
+        "rank 2, narrow in here: at most $87.60: within $90.00; rank 1, wide in here, is inconclusive: likely $73.00,"
+        " but no number of replicas keeps the SLO at the band's slow end; the limit is $90.00"
+    )
+    assert check(verdict, "slo").reason.startswith("rank 2, narrow in here: kept over the whole band; rank 1, wide in here, is")
+    none = gate(estimate, budget("80"))
+    assert (none.outcome, none.candidate) == ("inconclusive", 1)
+    assert "rank" not in check(none, "monthly").reason
+
+
+def test_a_dearer_candidate_that_keeps_every_limit_passes_outside_the_leading_ties_too(build: SimpleNamespace) -> None:
+    slow = build.placement("slow", replicas_low=2, replicas_high=2, latency_ms=LatencyMs(p50=1, p95=2, p99=60.0))
+    fast = build.placement("fast", replicas_low=2, replicas_high=2, latency_ms=LatencyMs(p50=1, p95=2, p99=6.0))
+    estimate = build.estimate(build.offer("0.10", "slow"), build.offer("0.30", "fast"), placements=(slow, fast))
+    assert [c.tie_group for c in estimate.candidates] == [1, 2]
+    verdict = gate(estimate, budget("500", max_p99_ms=10.0))
+    assert (verdict.outcome, verdict.candidate) == ("pass", 2)
+    assert check(verdict, "monthly").reason == "rank 2, fast in here: at most $438.00: within $500.00"
+    assert "rank 1, slow in here, is breach" in check(verdict, "p99").reason
 
 
 @pytest.mark.parametrize(
@@ -167,7 +197,8 @@ def test_a_larger_budget_is_never_judged_worse(
     placement = build.placement(
         replicas_low=low, replicas=likely, replicas_high=None if high is None else likely + high, slo_holds=p["holds"]
     )
-    estimate = build.estimate(build.offer("0.10"), placements=(placement,))
+    other = build.placement("other", replicas_low=likely, replicas=likely, replicas_high=likely)
+    estimate = build.estimate(build.offer("0.10"), build.offer("0.15", "other"), placements=(placement, other))
     tight = gate(estimate, Budget(max_monthly=limit, max_p99_ms=p99))
     loose = gate(estimate, Budget(max_monthly=limit + more, max_p99_ms=p99 + slower))
     assert ORDER[loose.outcome] <= ORDER[tight.outcome]
