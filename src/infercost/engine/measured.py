@@ -16,6 +16,12 @@ MAX_BATCH = 32
 MAX_BATCHES = 4
 MEMORY_PER_FILE_BYTE = 2.5
 """Resident bytes for each byte of model file where memory was not measured."""
+UNDISTURBED_SHARE = 0.95
+"""A single thread that had the CPU for less of the wall time was kept from it by others."""
+LEAST_SHARE = 0.2
+"""A smaller share says nothing more: the measurement is then within five times of the truth at best."""
+UNSETTLED = 1.10
+"""Assumed for medians that had not settled when the time was up: as much as two machines of one kind differ."""
 CV_RANGE = (0.02, 1.0)
 DEFAULT_CV = 0.05
 
@@ -61,3 +67,18 @@ def seconds_measured(points: Sequence[Point]) -> dict[int, dict[int, float]]:
 def typical_cv(points: Sequence[Point]) -> float:
     """Coefficient of variation of the points, median and bounded."""
     return float(np.clip(np.median([p.latency_ms.cv for p in points]), *CV_RANGE)) if points else DEFAULT_CV
+
+
+def disturbance(points: Iterable[Point]) -> float:
+    """Factor, 1 or more, by which the measurement itself may be off; bands are widened by it.
+
+    A single thread that had the CPU for a share of the wall time would have been done in that share of
+    it: its latency times the share is the lower end. The worst point counts, as in the profile's warning.
+    """
+    shares, settled = [1.0], True
+    for point in points:
+        settled = settled and point.stable
+        if point.device == "cpu" and point.threads == 1 and point.cpu_utilization is not None:
+            shares.append(max(LEAST_SHARE, point.cpu_utilization))
+    worst = min(shares)
+    return (1 / worst if worst < UNDISTURBED_SHARE else 1.0) * (1.0 if settled else UNSETTLED)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from infercost.domain.hardware import Hardware
 from infercost.domain.prediction import Prediction, Provenance
 from infercost.domain.profile import Profile
+from infercost.engine.measured import disturbance
 from infercost.engine.predict_cpu import CpuModel
 from infercost.engine.predict_gpu import GpuModel
 
@@ -61,6 +62,8 @@ def predict_all(profile: Profile, source: Hardware, targets: Sequence[Hardware])
         ``reasons`` says why.
     """
     cpu, gpu = CpuModel.of(profile, source), GpuModel.of(profile, source)
+    cpu_noise = disturbance(p for p in profile.points if p.device == "cpu")
+    gpu_noise = disturbance(p for p in profile.points if p.device != "cpu") if gpu.has_measurement else 1.0
     # Types that differ in name, memory or price alone share their points.
     shared: dict[tuple[int, int, int, int, int], tuple[PredictedPoint, ...]] = {}
     predictions = []
@@ -80,16 +83,18 @@ def predict_all(profile: Profile, source: Hardware, targets: Sequence[Hardware])
             provenance, band = _gpu_evidence(source, target, local_gpu=gpu.has_measurement)
         else:
             provenance, band = _cpu_evidence(source.cpu, target.cpu, int8=cpu.int8_share >= INT8_SHARE)
+        noise = cpu_noise if target.accelerator is None else gpu_noise
+        doubt = f"; the measurement was disturbed or had not settled: band widened by {noise - 1:.0%}" if noise > 1 else ""
         predictions.append(
             Prediction(
                 provider=target.provider,
                 instance_type=target.instance_type,
                 provenance=provenance,
-                band=band,
+                band=(1 + band) * noise - 1 if noise > 1 else band,
                 cv=model.cv,
                 points=points,
                 reasons=reasons,
-                basis=model.basis(target),
+                basis=model.basis(target) + doubt,
             )
         )
     return predictions

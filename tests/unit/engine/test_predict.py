@@ -174,6 +174,38 @@ def test_provenance_and_band_follow_the_distance_from_the_measurement():
     assert len(set(bands)) == len(bands)
 
 
+def disturbed(share=1.0, *, stable=True, device="cpu", threads=1):
+    noisy = replace(point(32, threads, 1.2, device=device), cpu_utilization=share, stable=stable)
+    return profile(points=(noisy,))
+
+
+@pytest.mark.parametrize(
+    ("measured", "factor"),
+    [
+        (disturbed(0.95), 1.0),
+        (disturbed(None), 1.0),
+        (disturbed(0.5), 2.0),
+        (disturbed(0.01), 5.0),
+        (disturbed(0.5, threads=2), 1.0),
+        (disturbed(stable=False), 1.1),
+        (disturbed(0.5, stable=False), 2.2),
+    ],
+)
+def test_a_disturbed_measurement_widens_every_cpu_band_and_says_so(measured, factor):
+    for target in (hardware(), hardware(WIDE)):
+        quiet, noisy = predict(profile(), SOURCE, target), predict(measured, SOURCE, target)
+        assert 1 + noisy.band == pytest.approx((1 + quiet.band) * factor)
+        assert ("band widened" in noisy.basis) == (factor > 1)
+    assert predict(measured, SOURCE, gpu_hardware()).band == predict(profile(), SOURCE, gpu_hardware()).band
+
+
+def test_a_gpu_band_is_widened_by_gpu_points_alone():
+    here = replace(SOURCE, accelerator=GPU, accelerator_count=1)
+    quiet, loose = (predict(disturbed(0.3, stable=s, device="cuda"), here, gpu_hardware()) for s in (True, False))
+    assert 1 + loose.band == pytest.approx((1 + quiet.band) * 1.1), "a CPU that waits for the GPU is no disturbance"
+    assert "band widened" not in quiet.basis
+
+
 def test_a_source_known_by_instruction_set_only_has_a_wide_band():
     unsure = replace(SOURCE, cpu=replace(CPU, key="generic-avx2"))
     assert predict(profile(), unsure, hardware()).band > predict(profile(), SOURCE, hardware(WIDE)).band
