@@ -29,7 +29,7 @@ def hello(name: str = "world") -> None:
 
 app()
 """
-OURS = "from infercost.cli import main; main()"
+OURS = "from infercost.__main__ import main; main()"
 
 
 def seconds(command: list[str]) -> float:
