@@ -104,7 +104,6 @@ def run(
                 on_progress=on_progress,
             )
     answer = app.answer(question, measured)
-    output.warn((*measured.model.warnings, *measured.warnings), quiet=quiet)
     return answer
 
 
