@@ -103,8 +103,7 @@ def run(
                 use_cache=not fresh,
                 on_progress=on_progress,
             )
-    answer = app.answer(question, measured)
-    return answer
+    return app.answer(question, measured)
 
 
 def exit_code(estimated: Estimate) -> int:
