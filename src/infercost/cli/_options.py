@@ -22,41 +22,59 @@ ModelOrProfile = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", help="The project file. [default: infercost.yml, if it is here]", envvar="INFERCOST_CONFIG"),
+    typer.Option(
+        "--config", metavar="FILE", help="The project file. [default: infercost.yml, if it is here]", envvar="INFERCOST_CONFIG"
+    ),
 ]
 Rps = Annotated[
     float | None,
-    typer.Option("--rps", help="Mean requests a second. [default: what infercost.yml says]", envvar="INFERCOST_RPS"),
+    typer.Option(
+        "--rps", metavar="RATE", help="Mean requests a second. [default: what infercost.yml says]", envvar="INFERCOST_RPS"
+    ),
 ]
 Slos = Annotated[
     list[str] | None,
-    typer.Option("--slo", help="Latency promise, for example p99=100ms. Repeat for several.", envvar="INFERCOST_SLO"),
+    typer.Option(
+        "--slo", metavar="PROMISE", help="Latency promise, for example p99=100ms. Repeat for several.", envvar="INFERCOST_SLO"
+    ),
 ]
 Regions = Annotated[
     list[str] | None,
     typer.Option(
         "--region",
+        metavar="REGION",
         help="Region, provider:region, or all. Repeat for several. [default: one a cloud]",
         envvar="INFERCOST_REGION",
     ),
 ]
-Providers = Annotated[list[str] | None, typer.Option("--provider", help="Only this cloud. Repeat for several.")]
-Instances = Annotated[list[str] | None, typer.Option("--instance", help="Only these instance types; globs work (ml.c7i.*).")]
+Providers = Annotated[
+    list[str] | None, typer.Option("--provider", metavar="CLOUD", help="Only this cloud. Repeat for several.")
+]
+Instances = Annotated[
+    list[str] | None, typer.Option("--instance", metavar="TYPE", help="Only these instance types; globs work (ml.c7i.*).")
+]
 PayloadIn = Annotated[
-    str | None, typer.Option("--payload-in", help="Request size, for example 150kB. [default: the input tensors]")
+    str | None,
+    typer.Option("--payload-in", metavar="SIZE", help="Request size, for example 150kB. [default: the input tensors]"),
 ]
 PayloadOut = Annotated[
-    str | None, typer.Option("--payload-out", help="Response size, for example 2kB. [default: the output tensors]")
+    str | None,
+    typer.Option("--payload-out", metavar="SIZE", help="Response size, for example 2kB. [default: the output tensors]"),
 ]
-LogSize = Annotated[str | None, typer.Option("--log-size", help="Log volume of one request. [default: 256B]")]
+LogSize = Annotated[str | None, typer.Option("--log-size", metavar="SIZE", help="Log volume of one request. [default: 256B]")]
 Clients = Annotated[
     str | None,
-    typer.Option("--clients", help="Where callers are: internet (responses pay egress) or in-region. [default: internet]"),
+    typer.Option(
+        "--clients",
+        metavar="PLACE",
+        help="Where callers are: internet (responses pay egress) or in-region. [default: internet]",
+    ),
 ]
 Prices = Annotated[
     str | None,
     typer.Option(
         "--prices",
+        metavar="DATE",
         help="Prices of this day (2026-09-22) or the newest before it, or latest. "
         "[default: infercost-prices.lock, else the newest]",
         envvar="INFERCOST_PRICES",
@@ -72,6 +90,7 @@ Discounts = Annotated[
     Path | None,
     typer.Option(
         "--discounts",
+        metavar="FILE",
         help="What you pay less than the list (YAML). [default: infercost-discounts.yml, if it is here]",
         envvar="INFERCOST_DISCOUNTS",
     ),
@@ -79,37 +98,57 @@ Discounts = Annotated[
 Currency = Annotated[
     str | None,
     typer.Option(
-        "--currency", help="Currency of prices and budgets, for example EUR. [default: USD]", envvar="INFERCOST_CURRENCY"
+        "--currency",
+        metavar="CODE",
+        help="Currency of prices and budgets, for example EUR. [default: USD]",
+        envvar="INFERCOST_CURRENCY",
     ),
 ]
 Fx = Annotated[
     str | None,
     typer.Option(
-        "--fx", help="Your exchange rate from USD with its day, for example EUR=0.92@2026-11-01.", envvar="INFERCOST_FX"
+        "--fx",
+        metavar="RATE",
+        help="Your exchange rate from USD with its day, for example EUR=0.92@2026-11-01.",
+        envvar="INFERCOST_FX",
     ),
 ]
 Overhead = Annotated[
     str | None,
-    typer.Option("--overhead", help="CPU time of the serving stack a request. [default: 0.2ms and 1 ns a payload byte]"),
+    typer.Option(
+        "--overhead", metavar="TIME", help="CPU time of the serving stack a request. [default: 0.2ms and 1 ns a payload byte]"
+    ),
 ]
 MinReplicas = Annotated[
-    int | None, typer.Option("--min-replicas", help="Fewest replicas, for example 2 for availability. [default: 1]", min=1)
+    int | None,
+    typer.Option(
+        "--min-replicas", metavar="COUNT", help="Fewest replicas, for example 2 for availability. [default: 1]", min=1
+    ),
 ]
 Dims = Annotated[
-    list[str] | None, typer.Option("--dim", help="Size of a symbolic dimension, for example seq=128. Repeat for several.")
+    list[str] | None,
+    typer.Option("--dim", metavar="NAME=SIZE", help="Size of a symbolic dimension, for example seq=128. Repeat for several."),
 ]
-InputsFile = Annotated[Path | None, typer.Option("--inputs", help="One real sample: an .npz with an array for each input.")]
-Budget = Annotated[float, typer.Option("--budget", help="Seconds to spend measuring.", min=0.5)]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.", envvar="INFERCOST_DEVICE")]
+InputsFile = Annotated[
+    Path | None, typer.Option("--inputs", metavar="FILE", help="One real sample: an .npz with an array for each input.")
+]
+Budget = Annotated[float, typer.Option("--budget", metavar="SECONDS", help="Seconds to spend measuring.", min=0.5)]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu or cuda.", envvar="INFERCOST_DEVICE")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again, even when the same measurement is cached.")]
 Format = Annotated[
     str | None,
     typer.Option(
-        "--format", "-f", help="table, json, markdown or csv. [default: table, or by --out's ending]", envvar="INFERCOST_FORMAT"
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="table, json, markdown or csv. [default: table, or by --out's ending]",
+        envvar="INFERCOST_FORMAT",
     ),
 ]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file (atomically) instead of stdout.")]
-Top = Annotated[int, typer.Option("--top", help="Rows to show in a table; JSON and CSV hold all.", min=1)]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to this file (atomically) instead of stdout.")
+]
+Top = Annotated[int, typer.Option("--top", metavar="ROWS", help="Rows to show in a table; JSON and CSV hold all.", min=1)]
 Details = Annotated[bool, typer.Option("--details", help="Show everything that tables shorten.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings on stderr.")]
 

@@ -10,9 +10,11 @@ from infercost.cli import _options as options
 
 
 def demo(
-    rps: Annotated[float, typer.Option("--rps", help="Mean requests a second.")] = 50.0,
-    slo: Annotated[list[str] | None, typer.Option("--slo", help="Latency promise. [default: p99=100ms]")] = None,
-    budget: Annotated[float, typer.Option("--budget", help="Seconds to spend measuring.", min=0.5)] = 8.0,
+    rps: Annotated[float, typer.Option("--rps", metavar="RATE", help="Mean requests a second.")] = 50.0,
+    slo: Annotated[
+        list[str] | None, typer.Option("--slo", metavar="PROMISE", help="Latency promise. [default: p99=100ms]")
+    ] = None,
+    budget: Annotated[float, typer.Option("--budget", metavar="SECONDS", help="Seconds to spend measuring.", min=0.5)] = 8.0,
     top: options.Top = 10,
     quiet: options.Quiet = False,
 ) -> None:

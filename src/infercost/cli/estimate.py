@@ -14,7 +14,7 @@ def estimate(
     rps: options.Rps = None,
     slo: options.Slos = None,
     target: Annotated[
-        str | None, typer.Option("--target", help="A target of the project file. [default: the only one]")
+        str | None, typer.Option("--target", metavar="NAME", help="A target of the project file. [default: the only one]")
     ] = None,
     config: options.Config = None,
     region: options.Regions = None,

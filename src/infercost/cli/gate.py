@@ -18,16 +18,24 @@ def gate(
     slo: options.Slos = None,
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", help="Only this target of the project file. Repeat for several. [default: all]"),
+        typer.Option(
+            "--target", metavar="NAME", help="Only this target of the project file. Repeat for several. [default: all]"
+        ),
     ] = None,
     config: options.Config = None,
-    max_monthly: Annotated[str | None, typer.Option("--max-monthly", help="Budget a month, in the --currency.")] = None,
-    max_per_million: Annotated[
-        str | None, typer.Option("--max-per-million", help="Budget per million inferences, in the --currency.")
+    max_monthly: Annotated[
+        str | None, typer.Option("--max-monthly", metavar="AMOUNT", help="Budget a month, in the --currency.")
     ] = None,
-    max_p99: Annotated[str | None, typer.Option("--max-p99", help="Budget on p99 latency, for example 80ms.")] = None,
+    max_per_million: Annotated[
+        str | None,
+        typer.Option("--max-per-million", metavar="AMOUNT", help="Budget per million inferences, in the --currency."),
+    ] = None,
+    max_p99: Annotated[
+        str | None, typer.Option("--max-p99", metavar="TIME", help="Budget on p99 latency, for example 80ms.")
+    ] = None,
     max_price_age: Annotated[
-        int | None, typer.Option("--max-price-age", help="Days; older prices make the gate inconclusive.", min=0)
+        int | None,
+        typer.Option("--max-price-age", metavar="DAYS", help="Days; older prices make the gate inconclusive.", min=0),
     ] = None,
     region: options.Regions = None,
     provider: options.Providers = None,

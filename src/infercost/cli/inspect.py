@@ -11,7 +11,7 @@ from infercost.cli import _options as options
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(help="An .onnx model.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx model.")],
     dim: options.Dims = None,
     inputs: options.InputsFile = None,
     fmt: options.Format = None,

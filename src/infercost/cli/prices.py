@@ -19,9 +19,11 @@ app = typer.Typer(
 
 Regions = Annotated[
     list[str] | None,
-    typer.Option("--region", help="Region, provider:region, a glob, or all. Repeat for several. [default: one a cloud]"),
+    typer.Option(
+        "--region", metavar="REGION", help="Region, provider:region, a glob, or all. Repeat for several. [default: one a cloud]"
+    ),
 ]
-Top = Annotated[int, typer.Option("--top", help="Rows to show in a table; JSON and CSV hold all.", min=1)]
+Top = Annotated[int, typer.Option("--top", metavar="ROWS", help="Rows to show in a table; JSON and CSV hold all.", min=1)]
 Details = Annotated[bool, typer.Option("--details", help="Show everything that is shortened otherwise.")]
 
 
@@ -31,11 +33,15 @@ def show(
     region: Regions = None,
     instance: Annotated[
         list[str] | None,
-        typer.Option("--instance", help="Instance type, serverless size or rate item; globs work. Repeat for several."),
+        typer.Option(
+            "--instance", metavar="TYPE", help="Instance type, serverless size or rate item; globs work. Repeat for several."
+        ),
     ] = None,
     kind: Annotated[
         list[str] | None,
-        typer.Option("--kind", help="realtime, serverless, rate, batch, async, spot … Repeat for several. [default: all]"),
+        typer.Option(
+            "--kind", metavar="KIND", help="realtime, serverless, rate, batch, async, spot … Repeat for several. [default: all]"
+        ),
     ] = None,
     prices: options.Prices = None,
     top: Top = 25,
@@ -63,16 +69,29 @@ def show(
 def refresh(
     provider: options.Providers = None,
     region: Annotated[
-        list[str] | None, typer.Option("--region", help="Only this region; the others keep their prices. Repeat for several.")
+        list[str] | None,
+        typer.Option("--region", metavar="REGION", help="Only this region; the others keep their prices. Repeat for several."),
     ] = None,
-    currency: Annotated[str, typer.Option("--currency", help="Ask for prices in this currency (Azure, Google).")] = "USD",
+    currency: Annotated[
+        str, typer.Option("--currency", metavar="CODE", help="Ask for prices in this currency (Azure, Google).")
+    ] = "USD",
     api_key: Annotated[
         str | None,
-        typer.Option("--api-key", help="Google API key with the Cloud Billing API.", envvar="GOOGLE_API_KEY", show_envvar=True),
+        typer.Option(
+            "--api-key",
+            metavar="KEY",
+            help="Google API key with the Cloud Billing API.",
+            envvar="GOOGLE_API_KEY",
+            show_envvar=True,
+        ),
     ] = None,
     endpoint: Annotated[
         list[str] | None,
-        typer.Option("--endpoint", help="A mirror in place of the official source: provider=URL. Repeat for several."),
+        typer.Option(
+            "--endpoint",
+            metavar="CLOUD=URL",
+            help="A mirror in place of the official source: provider=URL. Repeat for several.",
+        ),
     ] = None,
     offline: options.Offline = False,
     quiet: options.Quiet = False,
@@ -103,14 +122,16 @@ def refresh(
 @app.command(short_help="What changed between two books, and what that does to an estimate.")
 def diff(
     since: Annotated[
-        str | None, typer.Option("--since", help="Compare with the prices of this day. [default: the shipped ones]")
+        str | None,
+        typer.Option("--since", metavar="DATE", help="Compare with the prices of this day. [default: the shipped ones]"),
     ] = None,
     provider: options.Providers = None,
     region: options.Regions = None,
     profile: Annotated[
-        Path | None, typer.Option("--profile", help="A saved profile: say what the change does to its cheapest answer.")
+        Path | None,
+        typer.Option("--profile", metavar="FILE", help="A saved profile: say what the change does to its cheapest answer."),
     ] = None,
-    rps: Annotated[float | None, typer.Option("--rps", help="Requests a second for --profile.")] = None,
+    rps: Annotated[float | None, typer.Option("--rps", metavar="RATE", help="Requests a second for --profile.")] = None,
     slo: options.Slos = None,
     top: Top = 10,
     details: Details = False,
@@ -169,10 +190,11 @@ def verify(
 @app.command(short_help="Pin the current prices in infercost-prices.lock.")
 def lock(
     prices: Annotated[
-        str, typer.Option("--prices", help="Pin the prices of this day, or the latest.", envvar="INFERCOST_PRICES")
+        str,
+        typer.Option("--prices", metavar="DATE", help="Pin the prices of this day, or the latest.", envvar="INFERCOST_PRICES"),
     ] = "latest",
     provider: options.Providers = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The lock file.")] = Path("infercost-prices.lock"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The lock file.")] = Path("infercost-prices.lock"),
     quiet: options.Quiet = False,
 ) -> None:
     """Pin prices by date and SHA-256: every estimate and gate in this folder uses them until the lock changes.

@@ -11,16 +11,21 @@ from infercost.cli import _options as options
 
 
 def profile(
-    model: Annotated[Path, typer.Argument(help="An .onnx model.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Save the profile (JSON) to this file.")] = None,
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx model.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Save the profile (JSON) to this file.")
+    ] = None,
     dim: options.Dims = None,
     inputs: options.InputsFile = None,
-    batch: Annotated[str | None, typer.Option("--batch", help="Batch sizes, for example 1,4,16.")] = None,
-    threads: Annotated[str | None, typer.Option("--threads", help="Intra-op threads, for example 1,2.")] = None,
+    batch: Annotated[str | None, typer.Option("--batch", metavar="SIZES", help="Batch sizes, for example 1,4,16.")] = None,
+    threads: Annotated[
+        str | None, typer.Option("--threads", metavar="COUNTS", help="Intra-op threads, for example 1,2.")
+    ] = None,
     budget: options.Budget = 20.0,
     device: options.Device = "auto",
     on: Annotated[
-        str | None, typer.Option("--on", help="The instance this machine is, for example sagemaker:ml.c7i.xlarge.")
+        str | None,
+        typer.Option("--on", metavar="CLOUD:TYPE", help="The instance this machine is, for example sagemaker:ml.c7i.xlarge."),
     ] = None,
     fresh: options.Fresh = False,
     details: options.Details = False,
