@@ -61,7 +61,7 @@ def gate(
     out: options.Out = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge the cheapest way to serve this traffic against budgets; made for CI.
+    """Ask whether this traffic can be served within budgets, by the cheapest candidate that keeps them all; made for CI.
 
     Without a model or profile, every target of infercost.yml is judged by its own budget.
 
