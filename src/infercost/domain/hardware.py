@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,52 @@ class Accelerator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ceilings:
+    """What one CPU attains through ONNX Runtime itself: microbenchmarks, not data sheets.
+
+    Rates are of **one thread** on an otherwise idle machine, except ``all_threads_*``. Keys of the
+    mappings are precisions: ``fp32``, ``fp16``, ``int8``; one that was not measured is left out.
+    """
+
+    gemm_gflops: dict[str, float]
+    """A large square matrix product, GFLOP/s (a multiply-add is two)."""
+    conv_gflops: dict[str, float]
+    """A 3x3 convolution with many channels, GFLOP/s."""
+    bandwidth_gbps: tuple[tuple[int, float], ...]
+    """(working set in bytes, GB/s read and written), ascending: caches first, DRAM last."""
+    dispatch_us: float
+    """Cost of one trivial node inside a session, microseconds."""
+    skinny_gemm_gflops: dict[str, float] = field(default_factory=dict)
+    """A product with one row: batch 1 through a dense layer, GFLOP/s."""
+    threads: int = 1
+    """Threads of the ``all_threads`` figures: one a physical core."""
+    all_threads_gemm_gflops: dict[str, float] = field(default_factory=dict)
+    all_threads_bandwidth_gbps: float | None = None
+    """From DRAM, all cores together."""
+    source: str
+    """What measured it: tool and ONNX Runtime version."""
+    measured_on: str
+    """CPU family key, or ``provider:instance_type`` where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What a user's own measurements say of one CPU family or accelerator, against the prediction."""
+
+    family: str
+    """``CpuFamily.key`` or ``Accelerator.key``."""
+    ratio: float
+    """Measured over predicted seconds: predictions for the family are multiplied by it."""
+    band: float
+    """Relative band at 90 % that is left after the correction."""
+    n: int
+    """Measurements behind it."""
+    source: str
+    precision: str | None = None
+    """``fp32``, ``fp16`` or ``int8`` when it holds for one only; None for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
     """One instance type, or the local machine (``provider="local"``)."""
 
@@ -65,6 +111,8 @@ class Hardware:
     source: str = ""
     note: str = ""
     """What a reader should know: why the CPU is unknown, or which of several was taken."""
+    measured: Ceilings | None = None
+    """Microbenchmarks of this very machine or instance type; they go before specifications."""
 
     @property
     def cores(self) -> float:
