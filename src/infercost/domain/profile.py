@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import math
-import zlib
-from array import array
 from dataclasses import dataclass, field
-from sys import byteorder
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from infercost.domain.model import ModelFacts, TensorFacts
-from infercost.domain.statistics import supported_percentile
+from infercost.domain.sizes import Sizes
 from infercost.domain.units import SCHEMA_VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = [
     "LatencyStats",
@@ -26,71 +19,9 @@ __all__ = [
     "Profile",
     "RawLatencies",
     "Runtime",
+    "SizeRun",
     "TensorFacts",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawLatencies:
-    """Every latency of one point, in order of measurement: uint32 nanosecond-tens, little-endian,
-    zlib, base64. One unit is 10 ns, so a uint32 holds up to 42.9 s.
-    """
-
-    count: int
-    data: str
-    unit: Literal["10ns"] = "10ns"
-    encoding: Literal["zlib+base64:<u4"] = "zlib+base64:<u4"
-
-    @classmethod
-    def pack(cls, seconds: Iterable[float]) -> RawLatencies:
-        """Pack latencies given in seconds; one longer than 42.9 s is stored as that."""
-        units = array("I", (min(0xFFFFFFFF, max(0, round(s * 1e8))) for s in seconds))
-        if byteorder == "big":
-            units.byteswap()
-        return cls(count=len(units), data=base64.b64encode(zlib.compress(units.tobytes(), 9)).decode("ascii"))
-
-    def seconds(self) -> list[float]:
-        """The latencies in seconds, in order of measurement."""
-        units = array("I")
-        units.frombytes(zlib.decompress(base64.b64decode(self.data)))
-        if byteorder == "big":
-            units.byteswap()
-        if len(units) != self.count:
-            raise ValueError(f"raw latencies hold {len(units)} values, header says {self.count}")
-        return [u * 1e-8 for u in units]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyStats:
-    """Milliseconds. A percentile is None when ``count`` cannot support it at 99 % confidence."""
-
-    mean: float
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-    count: int
-    cv: float
-    """Coefficient of variation: standard deviation / mean."""
-    min: float
-
-    @classmethod
-    def of(cls, seconds: Iterable[float]) -> LatencyStats:
-        """Summarise latencies given in seconds (at least one)."""
-        ordered = sorted(s * 1e3 for s in seconds)
-        if not ordered:
-            raise ValueError("no latencies to summarise")
-        n = len(ordered)
-        mean = math.fsum(ordered) / n
-        variance = math.fsum((x - mean) ** 2 for x in ordered) / (n - 1) if n > 1 else 0.0
-        p50, p90, p95, p99 = (supported_percentile(ordered, q) for q in (50, 90, 95, 99))
-        cv = math.sqrt(variance) / mean if mean > 0 else 0.0
-        return cls(mean=mean, p50=p50, p90=p90, p95=p95, p99=p99, count=n, cv=cv, min=ordered[0])
-
-    @property
-    def typical(self) -> float:
-        """p50 where supported, else the mean. Milliseconds."""
-        return self.p50 if self.p50 is not None else self.mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +44,16 @@ class Point:
     stable: bool = True
     """False when the time budget ended before the statistic settled."""
     raw: RawLatencies | None = None
+    by_size: tuple[SizeRun, ...] = ()
+    """Where a dimension varies over requests: what was measured, size by size. ``latency_ms`` is then over
+    requests (batches padded to their longest), derived from these, and ``raw`` is None."""
+
+    @property
+    def service_ms(self) -> float:
+        """What one batch takes on average over requests: typical of the one size, or of all by their weights."""
+        if not self.by_size:
+            return self.latency_ms.typical
+        return math.fsum(run.weight * run.latency_ms.typical for run in self.by_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +66,20 @@ class OperatorTime:
     flops: int | None
     bytes: int | None
     weight_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorCall:
+    """One operator type with one set of input shapes, at batch 1, as the optimized graph runs it."""
+
+    op_type: str
+    inputs: tuple[str, ...]
+    """Element type and shape of each input, as ``float32[1,64,56,56]``; weights included where kernels show them."""
+    calls: int
+    """Calls in one run."""
+    mean_us: float
+    """Microseconds of one call, mean over the runs."""
+    time_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,3 +140,12 @@ class Profile:
     """Bytes of the input tensors of one item."""
     payload_out_bytes: int
     warnings: tuple[str, ...] = ()
+    operator_calls: tuple[OperatorCall, ...] = ()
+    """The calls that take most of the time, slowest first; at most 60."""
+    operator_runs: int | None = None
+    """Runs of the model that the operators' times rest on."""
+    scenarios: tuple[ScenarioRun, ...] = ()
+    search: Search | None = None
+    noise: Noise | None = None
+    sizes: Sizes | None = None
+    """The sizes of the dimension that varies over requests; None where every request has the same."""

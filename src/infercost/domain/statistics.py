@@ -32,6 +32,38 @@ def min_samples(percentile: float, confidence: float = CONFIDENCE) -> int:
     return n
 
 
+@cache
+def allowed_above(count: int, percentile: float, confidence: float = CONFIDENCE) -> int:
+    """How many of ``count`` samples may lie above a limit for the percentile to be under it, with confidence.
+
+    The largest ``t`` with ``P(Binomial(count, 1 - p) <= t) <= 1 - confidence``; -1 when not even
+    ``t = 0`` is enough.
+
+    Source: MLPerf Inference rules, appendix "Early Stopping Criterion".
+    """
+    p = percentile / 100
+    allowed, total = -1, 0.0
+    log_pmf = count * math.log(p)
+    odds = math.log((1 - p) / p)
+    for t in range(count + 1):
+        total += math.exp(log_pmf)
+        if total > 1 - confidence:
+            break
+        allowed = t
+        log_pmf += math.log((count - t) / (t + 1)) + odds if t < count else 0.0
+    return allowed
+
+
+def percentile_bound(ordered: Sequence[float], q: float, confidence: float = CONFIDENCE) -> float | None:
+    """What the true percentile does not exceed, with confidence; None when the sample is too small to say.
+
+    MLPerf's early-stopping estimate: the ``t``-th largest sample, ``t`` of them being allowed above the
+    percentile. ``ordered`` ascends; ``q`` in percent. Needs the :func:`min_samples` of the percentile.
+    """
+    t = allowed_above(len(ordered), q, confidence)
+    return ordered[len(ordered) - t] if t >= 1 else None
+
+
 def percentile(ordered: Sequence[float], q: float) -> float:
     """Nearest-rank percentile of samples already in ascending order; ``q`` in percent.
 
