@@ -6,21 +6,32 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from infercost.domain.latency import LatencyStats, RawLatencies, SizeRun
+from infercost.domain.latency import Interval, LatencyStats, RawLatencies, SizeRun, Tail
 from infercost.domain.model import ModelFacts, TensorFacts
+from infercost.domain.scenario import GpuLoad, Noise, ScenarioRun, Search, Trial
 from infercost.domain.sizes import Sizes
 from infercost.domain.units import SCHEMA_VERSION
 
 __all__ = [
+    "GpuLoad",
+    "Interval",
     "LatencyStats",
     "Machine",
     "ModelFacts",
+    "Noise",
+    "OperatorCall",
     "OperatorTime",
     "Point",
     "Profile",
     "RawLatencies",
     "Runtime",
+    "ScenarioRun",
+    "Search",
     "SizeRun",
+    "Tail",
     "TensorFacts",
+    "Trial",
 ]
 
 
@@ -47,6 +58,20 @@ class Point:
     by_size: tuple[SizeRun, ...] = ()
     """Where a dimension varies over requests: what was measured, size by size. ``latency_ms`` is then over
     requests (batches padded to their longest), derived from these, and ``raw`` is None."""
+    intervals: tuple[Interval, ...] = ()
+    """Bootstrap intervals of the mean and of each percentile that the sample supports."""
+    process_bytes: int | None = None
+    """Resident memory of the process before the session was made: Python, NumPy and ONNX Runtime themselves.
+    Each worker of an endpoint pays it beside ``memory_bytes``. None where it was not recorded."""
+    steady_bytes: int | None = None
+    """Resident memory of the whole process after the runs: what one worker keeps. None where not recorded."""
+    slices: int | None = None
+    """Turns in which this point was measured, others in between; None where points were measured in blocks."""
+    disturbed_slices: int = 0
+    """Turns that others disturbed: repeated while the budget lasted, left out where enough quiet ones remain."""
+    energy_j: float | None = None
+    """Joules of the whole package or GPU per run of the batch, idle included; None without a counter."""
+    gpu: GpuLoad | None = None
 
     @property
     def service_ms(self) -> float:
