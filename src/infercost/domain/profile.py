@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from infercost.domain.latency import LatencyStats, RawLatencies, SizeRun
 from infercost.domain.latency import Interval, LatencyStats, RawLatencies, SizeRun, Tail
 from infercost.domain.model import ModelFacts, TensorFacts
 from infercost.domain.scenario import GpuLoad, Noise, ScenarioRun, Search, Trial
