@@ -39,6 +39,30 @@ class OperatorFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """How a model of another framework became ONNX, and how far the two were found apart."""
+
+    source: str
+    """Format: ``scikit-learn``, ``lightgbm``, ``xgboost``, ``pytorch``."""
+    source_sha256: str | None
+    """Of the file that was converted; None where there is none."""
+    converter: str
+    """Packages and versions that took part."""
+    rows: int
+    """Items on which both were run."""
+    samples: str
+    """What these were: ``generated`` or ``inputs``."""
+    max_abs_error: float
+    """Largest difference of any output figure."""
+    max_rel_error: float
+    """The same, over the figure itself, or over the typical figure of that output where it is smaller."""
+    tolerance: float
+    """Relative error beyond which the conversion is refused."""
+    labels: int = 0
+    """Class labels compared; all but near ties agree."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
     """Facts of one ONNX file. Sizes in bytes; FLOPs count a multiply-add as two."""
 
@@ -63,6 +87,8 @@ class ModelFacts:
     batch_dim: str | None = None
     """Name of the dimension treated as batch; None when the model has a fixed batch."""
     warnings: tuple[str, ...] = ()
+    conversion: Conversion | None = None
+    """Set where the model was not ONNX; all other facts are of the ONNX that it became, but ``name``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

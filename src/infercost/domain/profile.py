@@ -147,6 +147,29 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What answered, where a profile is of an endpoint: its latencies have network and server in them.
+
+    No host name: profiles are shared.
+    """
+
+    protocol: str
+    """``open-inference-v2``."""
+    path: str
+    """Of the model on its server: ``/v2/models/digits``."""
+    server: str
+    """Name and version, as the server says."""
+    platform: str
+    """Of the model, as the server says: ``onnxruntime_onnx``."""
+    loopback: bool
+    """Whether the server is this very machine."""
+    requests: int
+    """Sent while measuring, warm-up left out."""
+    errors: dict[str, int] = field(default_factory=dict)
+    """Requests that failed, by reason. Their latencies are in no statistic."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """A model measured on one machine."""
 
@@ -173,3 +196,5 @@ class Profile:
     noise: Noise | None = None
     sizes: Sizes | None = None
     """The sizes of the dimension that varies over requests; None where every request has the same."""
+    served: Served | None = None
+    """Set where an endpoint was measured from outside; None where the model ran here."""
