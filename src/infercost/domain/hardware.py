@@ -44,6 +44,10 @@ class Accelerator:
     onnxruntime_provider: str | None
     """ONNX Runtime execution provider that runs plain ONNX on it; None if there is none."""
     source: str
+    architecture: str = ""
+    """``Turing``, ``Ampere`` …; cards of one architecture share kernels."""
+    tdp_w: float | None = None
+    """Board power limit, watts; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

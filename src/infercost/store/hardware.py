@@ -92,6 +92,8 @@ def _accelerator(row: dict[str, str]) -> Accelerator:
         memory_bandwidth_gbs=float(row["memory_bandwidth_gbs"]),
         onnxruntime_provider=row["onnxruntime_provider"] or None,
         source=row["source"],
+        architecture=row["architecture"],
+        tdp_w=figure("tdp_w"),
     )
 
 
@@ -210,31 +212,58 @@ def _generic(arch: str, isa: Collection[str]) -> str:
 
 
 _ACCELERATORS = (
-    (r"H100 NVL", "H100-NVL-94GB"),
+    (r"GB200", "GB200-186GB"),
+    (r"GH200.*144", "GH200-144GB"),
+    (r"GH200", "GH200-96GB"),
+    (r"H100 ?-?NVL", "H100-NVL-94GB"),
+    (r"H100.?PCI", "H100-PCIe-80GB"),
     (r"H100", "H100-SXM5-80GB"),
+    (r"H200.?NVL", "H200-NVL-141GB"),
     (r"H200", "H200-SXM-141GB"),
-    (r"B200", "B200-180GB"),
-    (r"B300", "B300-270GB"),
-    (r"A100.*PCI.*80|A100 80GB PCI", "A100-PCIe-80GB"),
+    (r"(?<!G)B200", "B200-180GB"),
+    (r"(?<!G)B300", "B300-270GB"),
+    (r"A100.*PCI.*80|A100.80GB.PCI", "A100-PCIe-80GB"),
+    (r"A100.*PCI", "A100-PCIe-40GB"),
     (r"A100.*80", "A100-SXM4-80GB"),
     (r"A100", "A100-SXM4-40GB"),
     (r"A10G", "A10G"),
     (r"\bA10\b", "A10"),
+    (r"\bA16\b", "A16"),
+    (r"\bA2\b", "A2"),
+    (r"\bA30\b", "A30"),
+    (r"\bA40\b", "A40"),
     (r"L40S", "L40S"),
+    (r"\bL40\b", "L40"),
     (r"\bL4\b", "L4"),
     (r"\bT4\b", "T4"),
+    (r"V100S", "V100S-PCIe-32GB"),
+    (r"V100.*PCI.*32", "V100-PCIe-32GB"),
+    (r"V100.*SXM.*16", "V100-SXM2-16GB"),
     (r"V100.*32", "V100-SXM2-32GB"),
     (r"V100", "V100-PCIe-16GB"),
     (r"P100", "P100-PCIe-16GB"),
     (r"\bP4\b", "P4"),
+    (r"\bM60\b", "M60"),
+    (r"\bK80\b", "K80"),
     (r"RTX PRO 6000.*Server", "RTX-PRO-6000-Server"),
+    (r"RTX PRO 6000.*Max-?Q", "RTX-PRO-6000-MaxQ"),
     (r"RTX PRO 4500.*Server", "RTX-PRO-4500-Server"),
+    (r"RTX 6000 Ada|6000 Ada Gen", "RTX-6000-Ada"),
+    (r"RTX A([456])000", r"RTX-A\g<1>000"),
+    (r"Quadro RTX ([68])000", r"Quadro-RTX-\g<1>000"),
+    (r"TITAN RTX", "TITAN-RTX"),
+    (r"TITAN Xp", "TITAN-Xp"),
+    (r"TITAN V\b", "TITAN-V"),
+    (r"RTX 2080 ?Ti(?! Laptop)", "RTX-2080-Ti"),
+    (r"GTX 1080 ?Ti", "GTX-1080-Ti"),
+    (r"RTX (3080|3090|4070|4080|4090|5090)(?! ?(?:Ti|Super|Laptop|D\b))", r"RTX-\g<1>"),
 )
 
 
 def accelerator_of(name: str) -> str | None:
     """Key of an accelerator in the hardware table from its driver's name, or None."""
-    return next((key for pattern, key in _ACCELERATORS if re.search(pattern, name, re.I)), None)
+    found = ((re.search(pattern, name, re.I), key) for pattern, key in _ACCELERATORS)
+    return next((match.expand(key) for match, key in found if match), None)
 
 
 def describe_machine(machine: Machine, table: HardwareTable) -> Hardware:
