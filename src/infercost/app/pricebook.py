@@ -49,7 +49,9 @@ class Book:
         return [volume.catalog for volume in self.volumes.values()]
 
 
-def open_book(providers: Iterable[Provider], *, prices: str | None = None, currency: str = "USD") -> Book:
+def open_book(
+    providers: Iterable[Provider], *, prices: str | None = None, currency: str = "USD", every_mode: bool = False
+) -> Book:
     """The prices to use.
 
     Args:
@@ -57,6 +59,7 @@ def open_book(providers: Iterable[Provider], *, prices: str | None = None, curre
         prices: an ISO date (the newest snapshot of that day or before), ``latest``, or None: what
             ``infercost-prices.lock`` in the working directory pins, else the newest.
         currency: take a provider's own snapshot in this currency where there is one, else that in USD.
+        every_mode: also the offers that do not answer while the caller waits: asynchronous, batch and spot.
 
     Raises:
         UsageError: ``prices`` is neither a date nor ``latest``.
@@ -67,12 +70,12 @@ def open_book(providers: Iterable[Provider], *, prices: str | None = None, curre
 
     path = find_lock() if prices is None else None
     if path is not None:
-        return _pinned(providers, read_lock(path), path)
+        return _pinned(providers, read_lock(path), path, every_mode=every_mode)
     day = None if prices in (None, LATEST) else _day(prices)
     volumes: dict[str, Volume] = {}
     warnings: list[str] = []
     for provider in providers:
-        snapshot, catalog, found = _newest(provider, day, currency)
+        snapshot, catalog, found = _newest(provider, day, currency, every_mode=every_mode)
         volumes[provider.name] = Volume(snapshot, catalog)
         warnings += found
     return Book(volumes, tuple(warnings))
@@ -167,16 +170,18 @@ def discounted(
     return [apply_discounts(catalog, discounts) for catalog in catalogs]
 
 
-def _newest(provider: Provider, day: str | None, currency: str) -> tuple[Snapshot, Catalog, tuple[str, ...]]:
+def _newest(
+    provider: Provider, day: str | None, currency: str, *, every_mode: bool
+) -> tuple[Snapshot, Catalog, tuple[str, ...]]:
     from infercost.store.snapshots import Source, list_snapshots, newest
 
     own = Source(provider.name, provider.catalog_package, currency)
     if currency != "USD" and any(day is None or snapshot.as_of <= day for snapshot in list_snapshots(own)):
-        return newest(own, on_or_before=day)
-    return newest(Source(provider.name, provider.catalog_package), on_or_before=day)
+        return newest(own, on_or_before=day, every_mode=every_mode)
+    return newest(Source(provider.name, provider.catalog_package), on_or_before=day, every_mode=every_mode)
 
 
-def _pinned(providers: Iterable[Provider], lock: PriceLock, path: Path) -> Book:
+def _pinned(providers: Iterable[Provider], lock: PriceLock, path: Path, *, every_mode: bool) -> Book:
     from infercost.store.snapshots import Source, choose
 
     volumes = {}
@@ -188,7 +193,8 @@ def _pinned(providers: Iterable[Provider], lock: PriceLock, path: Path) -> Book:
                 f" --provider {' --provider '.join(lock.pins)}"
             )
         try:
-            volumes[provider.name] = Volume(*choose(Source(provider.name, provider.catalog_package, pin.currency), pin.sha256))
+            source = Source(provider.name, provider.catalog_package, pin.currency)
+            volumes[provider.name] = Volume(*choose(source, pin.sha256, every_mode=every_mode))
         except NoPriceError as error:
             wrote = f"install infercost {lock.infercost}, which wrote the lock" if lock.infercost != __version__ else ""
             raise NoPriceError(

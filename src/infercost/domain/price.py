@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from infercost.domain.errors import UsageError
 
-_FX = re.compile(r"(?P<currency>[A-Z]{3})=(?P<rate>\d{1,9}(\.\d{1,12})?)@(?P<day>\d{4}-\d{2}-\d{2})")
+_FX = r"(?P<currency>[A-Z]{3})=(?P<rate>\d{1,9}(\.\d{1,12})?)@(?P<day>\d{4}-\d{2}-\d{2})"
 
-Mode = Literal["realtime", "serverless"]
+Mode = Literal["realtime", "serverless", "async", "batch"]
+"""How answers are had: while the caller waits (``realtime``, ``serverless``), later through a queue (``async``), or
+for a whole data set by a job (``batch``)."""
+
+ANSWERING: Final = frozenset({"realtime", "serverless"})
+"""Modes whose caller waits for the answer. Only they can keep a latency promise, so only they are ranked by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,23 @@ class Offer:
     price: Decimal | None
     """USD per ``unit``; None when the book lists the offer without a price."""
     unit: str
-    """``hour`` (of one replica) for realtime, ``second`` (billed) for serverless."""
+    """``hour`` (of one replica), or ``second`` (billed) for serverless."""
     flag: str = ""
     """A data-quality flag of the source; its meaning is in the catalog's ``flags``."""
     list_price: Decimal | None = None
     """What the cloud lists, where a discount made ``price`` another; None where ``price`` is the list price."""
+    spot: bool = False
+    """Surplus capacity (Spot, Low Priority): cheaper, and taken away at any time."""
+
+    @property
+    def kind(self) -> str:
+        """The mode, with ``_spot`` where it is surplus capacity: what ``infercost prices show --kind`` takes."""
+        return f"{self.mode}_spot" if self.spot else self.mode
+
+    @property
+    def answers(self) -> bool:
+        """Whether it can keep a latency promise: its caller waits, and nobody takes the machine away."""
+        return self.mode in ANSWERING and not self.spot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +97,7 @@ class ExchangeRate:
         Raises:
             UsageError: the text is not of that form.
         """
-        match = _FX.fullmatch(text.strip())
+        match = re.fullmatch(_FX, text.strip())
         day = _iso_day(match["day"]) if match else None
         if match is None or day is None or not Decimal(match["rate"]):
             raise UsageError(
@@ -113,6 +130,7 @@ class Catalog:
     derivation: str | None = None
     sha256: str = ""
     offers: tuple[Offer, ...]
+    """Those that answer while the caller waits, and all others too where the catalog was read with every mode."""
     rates: tuple[Rate, ...]
     regions: dict[str, Region]
     flags: dict[str, str] = field(default_factory=dict)
@@ -121,6 +139,10 @@ class Catalog:
     """By what the prices were converted from USD; None where the cloud itself states them in ``currency``."""
     discounts: tuple[str, ...] = ()
     """Discounts of the user that changed prices here, in words."""
+
+    def offers_of(self, mode: Mode, *, spot: bool = False) -> tuple[Offer, ...]:
+        """The offers of one mode, on dedicated or on surplus capacity."""
+        return tuple(offer for offer in self.offers if offer.mode == mode and offer.spot == spot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,7 +157,8 @@ class _Desk:
         quoter = self.quoters[catalog.provider] = Quoter(provider, catalog, self.traffic, self.profile)
         shelf = _Shelf(catalog, provider, quoter)
         for offer in catalog.offers:
-            if offer.region not in regions:
+            # An asynchronous or batch price, or one on surplus capacity, pays for another promise: no rival of these.
+            if offer.region not in regions or not offer.answers:
                 continue
             self.offers += 1
             placement = self.placements.get((offer.provider, offer.instance_type, offer.mode))

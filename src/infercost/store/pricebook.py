@@ -17,14 +17,15 @@ from infercost.store.snapshot_format import (
     Flag,
     Location,
     Manifest,
+    find_offer,
     read_catalog,
     read_manifest,
 )
 
 if TYPE_CHECKING:
-    from infercost.domain.price import Catalog
+    from infercost.domain.price import Catalog, Mode, Offer
 
-__all__ = ["SNAPSHOT_VERSION", "Explanation", "Flag", "Manifest", "load_catalog", "load_manifest", "shipped"]
+__all__ = ["SNAPSHOT_VERSION", "Explanation", "Flag", "Manifest", "load_catalog", "load_manifest", "load_offer", "shipped"]
 
 _REMEDY = "reinstall the package, or rebuild it with: python scripts/build_prices.py SOURCE_DIR"
 
@@ -58,13 +59,23 @@ def load_manifest(package: str) -> Manifest:
     return read_manifest(shipped(package))
 
 
-def load_catalog(package: str) -> Catalog:
+def load_catalog(package: str, *, every_mode: bool = False) -> Catalog:
     """Read and verify a provider's shipped snapshot.
 
     Args:
         package: ``Provider.catalog_package``.
+        every_mode: also the offers that do not answer while the caller waits: asynchronous, batch and spot.
 
     Raises:
         ArtifactError: a file is missing, is not the one that the manifest describes, or does not parse.
     """
-    return read_catalog(shipped(package))
+    return read_catalog(shipped(package), every_mode=every_mode)
+
+
+def load_offer(package: str, region: str, instance_type: str, mode: Mode = "realtime", *, spot: bool = False) -> Offer | None:
+    """One offer of a provider's shipped snapshot, without reading the others; None where it has none such.
+
+    Raises:
+        ArtifactError: see :func:`load_catalog`.
+    """
+    return find_offer(shipped(package), region, instance_type, mode, spot=spot)

@@ -1,8 +1,9 @@
 """The form of a price snapshot: a folder with a hashed manifest and CSV tables.
 
 ``manifest.json`` says where the prices come from, how old they are and what they do not cover, and
-holds the SHA-256 of the tables; ``offers.csv``, ``rates.csv`` and ``regions.csv`` are read by
-header. An empty price means that the offer is listed without one. Shipped snapshots and refreshed
+holds the SHA-256 of the tables; ``offers.csv``, ``modes.csv``, ``rates.csv`` and ``regions.csv`` are
+read by header. ``offers.csv`` has what answers while the caller waits; ``modes.csv``, which need not be
+there, the other modes and surplus capacity, and is read where they are asked for. An empty price means that the offer is listed without one. Shipped snapshots and refreshed
 ones have the same form, so one reader and one set of checks serve both. The same catalog gives the
 same bytes: rows sorted, LF, decimals in one canonical form, no clock.
 ``docs/adr/0002-price-book-format.md`` says why it looks like this.
@@ -13,14 +14,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from io import StringIO
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from infercost.domain.errors import ArtifactError
-from infercost.domain.price import Catalog, Mode, Offer, Rate, Region
+from infercost.domain.price import ANSWERING, Catalog, Mode, Offer, Rate, Region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +35,7 @@ __all__ = [
     "Manifest",
     "add_files",
     "encode_snapshot",
+    "find_offer",
     "read_catalog",
     "read_manifest",
     "read_table",
@@ -44,22 +46,28 @@ SNAPSHOT_VERSION = 1
 
 MANIFEST = "manifest.json"
 
+OFFERS_FILE = "offers.csv"
+MODES_FILE = "modes.csv"
+
 _OFFERS = ("region", "mode", "instance_type", "unit", "price", "flag")
+_MODES = ("region", "mode", "spot", "instance_type", "unit", "price", "flag")
 _RATES = ("item", "region", "unit", "price", "from_quantity", "as_of", "source")
+_SPOT = "spot"
 _REGIONS = ("region", "location", "geography")
 _DATED_REGIONS = (*_REGIONS, "as_of")
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+# Named tuples and not dataclasses, which take six times as long to define: looking up one price is mostly imports.
+
+
+class Flag(NamedTuple):
     """What a data-quality flag means, and whether an offer that carries it warns where it is used."""
 
     meaning: str
     warns: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """An oddity in the data that was looked into: findings that it covers are not defects."""
 
     check: str
@@ -69,8 +77,7 @@ class Explanation:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(NamedTuple):
     """What a snapshot says about itself."""
 
     provider: str
@@ -92,8 +99,7 @@ class Manifest:
     """Of the manifest itself; since it holds the tables' hashes, it names the whole snapshot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """Where a snapshot's files are, and how errors call them."""
 
     folder: str | os.PathLike[str]
@@ -155,14 +161,20 @@ def read_manifest(location: Location) -> Manifest:
         raise ArtifactError(f"{where} cannot be read ({type(error).__name__}: {error}); {location.remedy}") from None
 
 
-def read_catalog(location: Location) -> Catalog:
+def read_catalog(location: Location, *, every_mode: bool = False) -> Catalog:
     """Read and verify a snapshot.
+
+    Args:
+        location: where it is.
+        every_mode: also read the offers that do not answer while the caller waits: asynchronous, batch and spot.
 
     Raises:
         ArtifactError: a file is missing, is not the one that the manifest describes, or does not parse.
     """
     manifest = read_manifest(location)
-    offers = read_table(location, "offers.csv", manifest, _OFFERS)
+    offers = read_table(location, OFFERS_FILE, manifest, _OFFERS)
+    others = every_mode and MODES_FILE in manifest.files
+    modes = read_table(location, MODES_FILE, manifest, _MODES) if others else []
     rates = read_table(location, "rates.csv", manifest, _RATES)
     regions = read_table(location, "regions.csv", manifest, _REGIONS, _DATED_REGIONS)
     try:
@@ -175,7 +187,7 @@ def read_catalog(location: Location) -> Catalog:
             derived=manifest.derived,
             derivation=manifest.derivation,
             sha256=manifest.sha256,
-            offers=_offers(manifest.provider, offers),
+            offers=(*_offers(manifest.provider, offers), *_mode_offers(manifest.provider, modes)),
             rates=tuple(
                 Rate(
                     item=item, region=region, unit=unit, price=Decimal(price), from_quantity=Decimal(start),
@@ -193,8 +205,40 @@ def read_catalog(location: Location) -> Catalog:
         raise ArtifactError(f"{location.title} cannot be read ({error!r}); {location.remedy}") from None
 
 
-def read_table(location: Location, name: str, manifest: Manifest, *headers: Sequence[str]) -> list[list[str]]:
+def find_offer(
+    location: Location, region: str, instance_type: str, mode: Mode = "realtime", *, spot: bool = False
+) -> Offer | None:
+    """One offer of a snapshot, verified like the whole of it but without reading the rest.
+
+    Returns:
+        The offer, which may be one without a price; None where the snapshot has none of that name there.
+
+    Raises:
+        ArtifactError: see :func:`read_catalog`.
+    """
+    manifest = read_manifest(location)
+    answers = mode in ANSWERING and not spot
+    if not answers and MODES_FILE not in manifest.files:
+        return None
+    file, header = (OFFERS_FILE, _OFFERS) if answers else (MODES_FILE, _MODES)
+    rows = read_table(location, file, manifest, header, only=f"{region},")
+    try:
+        parsed = (_offers if answers else _mode_offers)(manifest.provider, [row for row in rows if instance_type in row])
+    except InvalidOperation as error:
+        raise ArtifactError(f"{location.title} cannot be read ({error!r}); {location.remedy}") from None
+    key = (region, instance_type, mode, spot)
+    return next((o for o in parsed if (o.region, o.instance_type, o.mode, o.spot) == key), None)
+
+
+def read_table(location: Location, name: str, manifest: Manifest, *headers: Sequence[str], only: str = "") -> list[list[str]]:
     """Rows of a table whose bytes are the manifest's and whose header is one of those expected.
+
+    Args:
+        location: of the snapshot.
+        name: of the file.
+        manifest: of the snapshot.
+        headers: what its first line may be.
+        only: leave out lines that do not begin with this.
 
     Raises:
         ArtifactError: they are not.
@@ -203,7 +247,8 @@ def read_table(location: Location, name: str, manifest: Manifest, *headers: Sequ
     where = location.name(name)
     if sha256(data).hexdigest() != manifest.files.get(name):
         raise ArtifactError(f"{where} is not the file that its manifest describes; {location.remedy}")
-    rows = list(csv.reader(data.decode("utf-8").splitlines()))
+    lines = data.decode("utf-8").splitlines()
+    rows = list(csv.reader([*lines[:1], *(line for line in lines[1:] if line.startswith(only))] if only else lines))
     if not rows or tuple(rows[0]) not in headers:
         raise ArtifactError(f"{where} does not have the columns {', '.join(headers[0])}; {location.remedy}")
     width = len(rows[0])
@@ -232,11 +277,13 @@ def encode_snapshot(
         sources: what it was made from; see ``Manifest.sources``.
         extra_files: further tables, hashed by the manifest like the others.
     """
+    others = [offer for offer in catalog.offers if not offer.answers]
     tables = {
-        "offers.csv": _encode_table(
+        OFFERS_FILE: _encode_table(
             _OFFERS,
-            sorted((o.region, o.mode, o.instance_type, o.unit, _text(o.price), o.flag) for o in catalog.offers),
+            sorted((o.region, o.mode, o.instance_type, o.unit, _text(o.price), o.flag) for o in catalog.offers if o.answers),
         ),
+        **({MODES_FILE: _encode_modes(others)} if others else {}),
         "rates.csv": _encode_table(
             _RATES,
             (
@@ -281,6 +328,11 @@ def _encode_manifest(manifest: Mapping[str, Any]) -> bytes:
     return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
 
 
+def _encode_modes(offers: Iterable[Offer]) -> bytes:
+    rows = ((o.region, o.mode, _SPOT if o.spot else "", o.instance_type, o.unit, _text(o.price), o.flag) for o in offers)
+    return _encode_table(_MODES, sorted(rows))
+
+
 def _encode_regions(regions: Mapping[str, Region]) -> bytes:
     """With a column of dates only where a region has one of its own."""
     ordered = [regions[key] for key in sorted(regions)]
@@ -319,3 +371,11 @@ def _offers(provider: str, rows: list[list[str]]) -> tuple[Offer, ...]:
         )
         for region, mode, instance, unit, price, flag in rows
     )
+
+
+def _mode_offers(provider: str, rows: list[list[str]]) -> tuple[Offer, ...]:
+    """The same for the table of other modes, which has a column more."""
+    plain = _offers(provider, [[region, mode, *rest] for region, mode, _, *rest in rows])
+    if not any(row[2] for row in rows):
+        return plain
+    return tuple(replace(offer, spot=True) if row[2] == _SPOT else offer for offer, row in zip(plain, rows, strict=True))

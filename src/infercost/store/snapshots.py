@@ -81,13 +81,13 @@ class Snapshot:
         """
         return read_manifest(self.location)
 
-    def catalog(self) -> Catalog:
-        """Its prices, verified against their hashes.
+    def catalog(self, *, every_mode: bool = False) -> Catalog:
+        """Its prices, verified against their hashes; see :func:`~infercost.store.snapshot_format.read_catalog`.
 
         Raises:
             ArtifactError: it is damaged, or of another provider or date than its place says.
         """
-        catalog = read_catalog(self.location)
+        catalog = read_catalog(self.location, every_mode=every_mode)
         if (catalog.provider, catalog.as_of) != (self.provider, self.as_of):
             raise ArtifactError(
                 f"{self.location.title} holds prices of {catalog.provider} as of {catalog.as_of}; {self.location.remedy}"
@@ -110,12 +110,15 @@ def list_snapshots(source: Source) -> tuple[Snapshot, ...]:
     return tuple(sorted(found, key=lambda snapshot: snapshot.order))
 
 
-def newest(source: Source, *, on_or_before: str | None = None) -> tuple[Snapshot, Catalog, tuple[str, ...]]:
+def newest(
+    source: Source, *, on_or_before: str | None = None, every_mode: bool = False
+) -> tuple[Snapshot, Catalog, tuple[str, ...]]:
     """The newest snapshot that can be read.
 
     Args:
         source: whose prices.
         on_or_before: an ISO date; later snapshots do not count.
+        every_mode: see :func:`~infercost.store.snapshot_format.read_catalog`.
 
     Returns:
         The snapshot, its prices, and a warning for each newer one that is damaged.
@@ -132,7 +135,7 @@ def newest(source: Source, *, on_or_before: str | None = None) -> tuple[Snapshot
     failure: ArtifactError | None = None
     for snapshot in reversed(fitting):
         try:
-            catalog = snapshot.catalog()
+            catalog = snapshot.catalog(every_mode=every_mode)
         except ArtifactError as error:
             failure = error
             warnings.append(f"{error}; an older snapshot is used until then")
@@ -141,7 +144,7 @@ def newest(source: Source, *, on_or_before: str | None = None) -> tuple[Snapshot
     raise failure or ArtifactError(f"no snapshot of {source.provider} can be read")
 
 
-def choose(source: Source, sha256: str) -> tuple[Snapshot, Catalog]:
+def choose(source: Source, sha256: str, *, every_mode: bool = False) -> tuple[Snapshot, Catalog]:
     """The snapshot of that hash.
 
     Raises:
@@ -151,7 +154,7 @@ def choose(source: Source, sha256: str) -> tuple[Snapshot, Catalog]:
     for snapshot in list_snapshots(source):
         with contextlib.suppress(ArtifactError):
             if snapshot.manifest().sha256 == sha256:
-                return snapshot, snapshot.catalog()
+                return snapshot, snapshot.catalog(every_mode=every_mode)
     dates = ", ".join(s.as_of for s in list_snapshots(source)) or "none"
     raise NoPriceError(f"the pinned {source.provider} prices {sha256[:12]} are not on this machine (there are: {dates})")
 
@@ -193,7 +196,7 @@ def _add(source: Source, files: Mapping[str, bytes], suffixes: Iterator[str]) ->
         for name, data in files.items():
             _write(aside / name, data)
         sync_folder(aside)
-        catalog = read_catalog(_location(aside))
+        catalog = read_catalog(_location(aside), every_mode=True)
         if (catalog.provider, catalog.currency) != (source.provider, source.currency):
             raise ArtifactError(
                 f"prices of {catalog.provider} in {catalog.currency} cannot be kept as those of {source.provider} in"
@@ -232,7 +235,7 @@ def _same(target: Path, manifest: bytes) -> bool:
     try:
         if (target / MANIFEST).read_bytes() != manifest:
             return False
-        read_catalog(_location(target))
+        read_catalog(_location(target), every_mode=True)
     except (OSError, ArtifactError):
         return False
     return True
