@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from infercost.domain.price import Mode
+from infercost.domain.scaling import ScalingRules
 
 Driver = Literal[
     "endpoint_storage_gb",
@@ -157,6 +158,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def scaling(self) -> ScalingRules | None:
+        """How the always-on mode scales; None where that is not known: then replicas are fixed."""
+        ...
+
+    @property
     def not_priced(self) -> tuple[str, ...]:
         """What this cloud may bill and the book does not cover, in words."""
         ...
@@ -183,6 +189,7 @@ class CloudProvider:
     charges: tuple[Charge, ...]
     hosting: HostingRules
     serverless: ServerlessRules | None = None
+    scaling: ScalingRules | None = None
     not_priced: tuple[str, ...] = ()
     modes: tuple[ServingMode, ...] = ()
     """Every way of serving that the cloud sells, estimated or not."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServingMode
+from infercost.domain.scaling import ScalingOption, ScalingRules
 
 __all__ = ["PROVIDER"]
+_SCALING_DOC = "learn.microsoft.com/azure/machine-learning/how-to-autoscale-endpoints"
 
 PROVIDER = CloudProvider(
     name="azureml",
@@ -50,6 +52,24 @@ PROVIDER = CloudProvider(
         " no payload limit is documented, but 5 MB/s and 500 requests a second an endpoint until raised:"
         " learn.microsoft.com/azure/machine-learning/how-to-manage-quotas; the 20 % more cores that upgrades need are quota,"
         " not billed; billing by the second and 1 GiB for the platform are assumed",
+    ),
+    scaling=ScalingRules(
+        options=(
+            ScalingOption(
+                kind="azure",
+                metric="utilization",
+                default_target=70.0,
+                source="rules of Azure Monitor autoscale on CpuUtilizationPercentage of the deployment, 70 % out and 30 % in in"
+                f" the example: {_SCALING_DOC}",
+            ),
+        ),
+        max_replicas=50,
+        start_s=300.0,
+        quota_factor=1.2,
+        source="profiles by day and time are part of Azure Monitor autoscale:"
+        " learn.microsoft.com/azure/azure-monitor/autoscale/autoscale-overview; 50 instances a deployment, and 20 % of quota"
+        " kept for upgrades: learn.microsoft.com/azure/machine-learning/how-to-manage-quotas. Assumed, for lack of a"
+        " published figure: 300 s from the decision to an instance in service, and requests spread at random",
     ),
     modes=(
         ServingMode(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServerlessRules, ServingMode
+from infercost.domain.scaling import ScalingOption, ScalingRules
 
 __all__ = ["PROVIDER"]
 
@@ -10,6 +11,7 @@ _MB = 2**20
 
 _HOSTING_FAQ = "docs.aws.amazon.com/sagemaker/latest/dg/hosting-faqs.html"
 _SERVERLESS_DOC = "docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html"
+_SCALING_DOC = "docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling.html"
 
 PROVIDER = CloudProvider(
     name="sagemaker",
@@ -82,6 +84,28 @@ PROVIDER = CloudProvider(
         f" concurrency up to 200, payload up to 4 MB ({_SERVERLESS_DOC}, {_HOSTING_FAQ}). Assumed, for lack of a published"
         " figure: one vCPU per 1,769 MB as on AWS Lambda, which runs it; Cascade Lake; 5 s to start a container;"
         " 300 s until an idle one is taken away; 0.35 GiB for Python, ONNX Runtime and the server beside the model",
+    ),
+    scaling=ScalingRules(
+        options=(
+            ScalingOption(
+                kind="target_tracking",
+                metric="invocations",
+                source=f"SageMakerVariantInvocationsPerInstance: {_SCALING_DOC}",
+            ),
+            ScalingOption(
+                kind="target_tracking",
+                metric="concurrency",
+                source=f"SageMakerVariantConcurrentRequestsPerModelHighResolution, every 10 s: {_SCALING_DOC}",
+            ),
+        ),
+        max_replicas=100,
+        start_s=300.0,
+        routing="random",
+        routings=("random", "least_outstanding"),
+        source="random unless the production variant's RoutingConfig says LEAST_OUTSTANDING_REQUESTS:"
+        " docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProductionVariantRoutingConfig.html; scheduled actions:"
+        " docs.aws.amazon.com/autoscaling/application/userguide. Assumed, for lack of a published figure: 300 s from the"
+        " decision to an instance in service, and 100 instances (the quota is the account's and the instance type's)",
     ),
     modes=(
         ServingMode(

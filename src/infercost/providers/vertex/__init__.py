@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServingMode
+from infercost.domain.scaling import ScalingOption, ScalingRules
 
 __all__ = ["PROVIDER"]
 
 _MB = 2**20
+_SCALING_DOC = "docs.cloud.google.com/vertex-ai/docs/predictions/autoscaling"
 
 PROVIDER = CloudProvider(
     name="vertex",
@@ -54,6 +56,22 @@ PROVIDER = CloudProvider(
         " cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type; about one vCPU a replica for system processes,"
         " and two nodes for availability: cloud.google.com/vertex-ai/docs/predictions/configure-compute; billing in steps"
         " of 30 s and 1 GiB for the platform are assumed",
+    ),
+    scaling=ScalingRules(
+        options=(
+            ScalingOption(
+                kind="vertex",
+                metric="utilization",
+                default_target=60.0,
+                source=f"CPU utilization, with an accelerator the higher of CPU and its duty cycle: {_SCALING_DOC}",
+            ),
+        ),
+        max_replicas=100,
+        start_s=180.0,
+        schedules=False,
+        source=f"target 60 % unless given; scale to zero is a preview and left out: {_SCALING_DOC}. Assumed, for lack of a"
+        " published figure: 180 s from the decision to a replica in service, requests spread at random, and 100 replicas"
+        " (the quota is one of cores and accelerators)",
     ),
     modes=(
         ServingMode(
