@@ -24,6 +24,10 @@ class UsageError(InfercostError, ValueError):
     exit_code = 2
 
 
+class TrafficError(UsageError):
+    """A traffic file cannot be read, or does not say what it must."""
+
+
 class ModelError(InfercostError, ValueError):
     """The model file cannot be read, or ONNX Runtime cannot run it."""
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from infercost.domain.errors import UsageError
 
-__all__ = ["parse_bytes", "parse_milliseconds"]
+__all__ = ["parse_bytes", "parse_milliseconds", "parse_rate", "parse_seconds"]
 
 _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[a-zA-Z]*)")
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>us|ms|s|)")
 _BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_STRETCH = re.compile(r"(?P<number>[0-9]*\.?[0-9]+)\s*(?P<unit>ms|min|[smhdw]|)")
+_SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_RATE = re.compile(r"(?P<number>[0-9]*\.?[0-9]+(?:e[0-9]+)?)\s*(?P<kilo>k?)\s*(?P<unit>rps|rpm|qps|/s|/min|)")
 _MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "": 1.0}
 
 
@@ -36,3 +40,30 @@ def parse_milliseconds(text: str, example: str) -> float:
     if match is None:
         raise UsageError(f"cannot read the duration {text!r}; write it like {example}")
     return float(match["number"]) * _MILLISECONDS[match["unit"]]
+
+
+def parse_seconds(text: str, example: str) -> float:
+    """Seconds from ``10m``, ``1h30m``, ``2d``, ``500ms`` or ``90``; ``example`` is what to write instead.
+
+    Raises:
+        UsageError: the text is not a length of time.
+    """
+    bare = text.strip().lower().replace(" ", "")
+    parts = list(_STRETCH.finditer(bare))
+    whole = "".join(part.group() for part in parts) == bare
+    if not parts or not whole or (len(parts) > 1 and not all(part["unit"] for part in parts)):
+        raise UsageError(f"cannot read the time {text!r}; write it like {example} (s, m, h, d or w)")
+    return math.fsum(float(part["number"]) * _SECONDS[part["unit"]] for part in parts)
+
+
+def parse_rate(text: str, example: str) -> float:
+    """Requests a second from ``500rps``, ``3000rpm``, ``2k`` or ``500``; ``example`` is what to write instead.
+
+    Raises:
+        UsageError: the text is not a rate.
+    """
+    match = _RATE.fullmatch(text.strip().lower())
+    if match is None:
+        raise UsageError(f"cannot read the rate {text!r}; write it like {example} (rps or rpm)")
+    value = float(match["number"]) * (1000 if match["kilo"] else 1)
+    return value / 60 if match["unit"] in {"rpm", "/min"} else value
