@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from infercost.domain.traffic import Slo, SloTarget
 
-__all__ = ["MAX_UTILIZATION", "Stations", "capacity", "sojourn_mean", "sojourn_quantile"]
+__all__ = ["MAX_UTILIZATION", "Stations", "busy_share", "capacity", "late_share", "sojourn_mean", "sojourn_quantile"]
 
 MAX_UTILIZATION: Final = 0.9
 """Highest share of its throughput that a replica is planned at, however lax the SLO.
@@ -38,6 +38,7 @@ _MIN_CV: Final = 1e-3
 _NEVER: Final = 1e-30
 """Smallest probability told apart from none."""
 _STEPS: Final = 24
+_ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,25 @@ def sojourn_quantile(stations: Stations, rate: Floats, q: float) -> Floats:
 def sojourn_mean(stations: Stations, rate: Floats) -> Floats:
     """Mean seconds from arrival to answer."""
     return _mean(stations, _steady(stations, rate))
+
+
+def late_share(stations: Stations, rate: Floats, limit_s: float) -> Floats:
+    """Share (0..1) of requests that take longer than ``limit_s``.
+
+    The tail is right near the percentile that it is made for, so the percentile is found by iteration.
+    """
+    steady = _steady(stations, rate)
+    limit = np.full(len(stations), limit_s)
+    share = np.full(len(stations), 0.01)
+    for _ in range(_ROUNDS):
+        share = np.clip(_tail(stations, steady, share).beyond(limit), 1e-9, 0.999)
+    return share
+
+
+def busy_share(stations: Stations, rate: Floats) -> Floats:
+    """Share (0..1) of their time that workers are busy: they take what waits, so batches need not be full."""
+    steady = _steady(stations, rate)
+    return np.minimum(rate * steady.batch_s / (steady.size * stations.workers), 1.0)
 
 
 def capacity(stations: Stations, slo: Slo) -> Floats:
@@ -259,7 +279,7 @@ class _Tail:
         return np.where(seconds < self.floor_s, 1.0, tail)
 
 
-def _tail(st: Stations, steady: _Steady, p: float) -> _Tail:
+def _tail(st: Stations, steady: _Steady, p: float | Floats) -> _Tail:
     """The tail whose wait is right where it is exceeded with probability ``p``."""
     level = np.minimum(p / steady.busy, 1.0)
     depth = -np.log(level)
@@ -281,7 +301,7 @@ def _tail(st: Stations, steady: _Steady, p: float) -> _Tail:
     )
 
 
-def _far_wait(st: Stations, steady: _Steady, p: float, depth: Floats, slot_s: Floats) -> Floats:
+def _far_wait(st: Stations, steady: _Steady, p: float | Floats, depth: Floats, slot_s: Floats) -> Floats:
     """Wait exceeded with probability ``p`` when others wait ahead."""
     constant = np.maximum(np.minimum(steady.decay * steady.wait_s, 1.0), steady.busy)
     single = np.minimum(depth * steady.wait_s / steady.busy, np.log(np.maximum(constant, p) / p) / steady.decay)
