@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from infercost.domain.endpoint import Endpoint
 from infercost.domain.units import SCHEMA_VERSION
 from infercost.store.artifacts import KINDS
 from infercost.store.project import build_schema
@@ -47,13 +48,15 @@ contract: fields are added freely, never renamed and never given another meaning
 - Infercost reads its own and older schema versions; a newer one is refused with advice to upgrade.
 
 The JSON Schemas (draft 2020-12) ship in the package: `infercost schema estimate` prints one, and
-`infercost schema project` that of [infercost.yml](../howto/project-file.md).
+`infercost schema project` that of [infercost.yml](../howto/project-file.md), `infercost schema endpoint`
+that of [endpoint.yml](../howto/plan-capacity.md).
 """
 
 
 def main(arguments: list[str]) -> int:
     outputs = {SCHEMAS / f"{kind}.schema.json": as_text(build(kind)) for kind in KINDS}
     outputs[SCHEMAS / "project.schema.json"] = as_text(build_schema())
+    outputs[SCHEMAS / "endpoint.schema.json"] = as_text(strict(build("endpoint", Endpoint)))
     outputs[REFERENCE] = reference()
     stale = [path for path, text in outputs.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     for path in stale:
@@ -70,9 +73,9 @@ def as_text(schema: dict[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def build(kind: str) -> dict[str, Any]:
+def build(kind: str, root: type | None = None) -> dict[str, Any]:
     """The schema of one kind of artifact: its own object at the top, the rest under ``$defs``."""
-    root = KINDS[kind]
+    root = root or KINDS[kind]
     (reference_,), components = msgspec.json.schema_components((root,), ref_template="#/$defs/{name}")
     definitions = {name: polish(components[name], classes_of(root)[name]) for name in sorted(components)}
     top = definitions.pop(reference_["$ref"].rpartition("/")[2])
@@ -86,6 +89,22 @@ def build(kind: str) -> dict[str, Any]:
         "title": f"infercost {kind}",
     }
     return head | {key: value for key, value in top.items() if key != "title"} | {"$defs": definitions}
+
+
+def strict(schema: dict[str, Any]) -> dict[str, Any]:
+    """For a file that people write: no key but those named, and an amount may be a plain number."""
+
+    def walk(node: Any) -> Any:
+        if isinstance(node, list):
+            return [walk(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if node.get("pattern") == DECIMAL["pattern"]:
+            return {**node, "type": ["string", "number"]}
+        closed = {"additionalProperties": False} if "properties" in node and node.get("type") == "object" else {}
+        return {key: walk(value) for key, value in node.items()} | closed
+
+    return walk(schema)
 
 
 def pin_header(definition: dict[str, Any], kind: str) -> None:

@@ -21,21 +21,32 @@ if TYPE_CHECKING:
 SHOWS_WARNINGS = frozenset({"table", "markdown"})
 """Formats in which estimates and verdicts carry their warnings themselves."""
 
+PAGES = ("html",)
+"""Formats that some artifacts have beside the common ones."""
+
 _FORMAT_BY_SUFFIX = {".json": "json", ".md": "markdown", ".csv": "csv", ".txt": "table"}
 
 
-def choose_format(chosen: str | None, out: Path | None) -> str:
+def choose_format(chosen: str | None, out: Path | None, *, pages: bool = False) -> str:
     """The format the user named, else the one that the file's ending says, else a table.
+
+    Args:
+        chosen: what the user named.
+        out: the file to write.
+        pages: whether the artifact has :data:`PAGES` too.
 
     Raises:
         UnknownNameError: there is no such format.
     """
     if chosen is None:
+        if pages and out is not None and out.suffix.lower() in {".html", ".htm"}:
+            return "html"
         return _FORMAT_BY_SUFFIX.get(out.suffix.lower(), "table") if out is not None else "table"
     from infercost.render import FORMATS
 
-    if chosen not in FORMATS:
-        raise UnknownNameError("format", chosen, FORMATS)
+    offered = (*FORMATS, *PAGES) if pages else FORMATS
+    if chosen not in offered:
+        raise UnknownNameError("format", chosen, offered)
     return chosen
 
 

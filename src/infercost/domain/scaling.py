@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal, get_args
 
-__all__ = ["ScalingOption", "ScalingPolicy", "ScalingRules", "ScheduledCapacity"]
+__all__ = ["DAYS", "ScalingOption", "ScalingPolicy", "ScalingRules", "ScheduledCapacity"]
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: Final[tuple[Day, ...]] = get_args(Day)
 Metric = Literal["invocations", "utilization", "concurrency", "backlog"]
 """``invocations``: requests a minute and replica. ``utilization``: percent of the replicas' workers that are busy.
 ``concurrency``: requests in the system a replica. ``backlog``: requests waiting a replica."""

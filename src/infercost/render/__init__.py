@@ -15,13 +15,16 @@ from infercost.domain.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from infercost.domain.capacity import CapacityPlan, Crossover
     from infercost.domain.estimate import Estimate
     from infercost.domain.model import Inspection
     from infercost.domain.price_report import PriceCheck, PriceDiff, PriceList
     from infercost.domain.profile import Profile
     from infercost.domain.verdict import Verdict, Verdicts
 
-    Artifact = Estimate | Profile | Verdict | Verdicts | Inspection | PriceList | PriceDiff | PriceCheck
+    Artifact = (
+        Estimate | Profile | Verdict | Verdicts | Inspection | PriceList | PriceDiff | PriceCheck | CapacityPlan | Crossover
+    )
 
 __all__ = ["FORMATS", "View", "render"]
 
@@ -35,9 +38,15 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "prices": "prices:listing",
         "price_diff": "prices:diff",
         "price_check": "prices:check",
+        "capacity_plan": "capacity:plan",
+        "crossover": "crossover:crossover",
     },
     "json": dict.fromkeys(
-        ("estimate", "profile", "verdict", "verdicts", "inspection", "prices", "price_diff", "price_check"), "json:artifact"
+        (
+            *("estimate", "profile", "verdict", "verdicts", "inspection", "prices", "price_diff", "price_check"),
+            *("capacity_plan", "crossover"),
+        ),
+        "json:artifact",
     ),
     "markdown": {
         "estimate": "markdown:estimate",
@@ -48,6 +57,8 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "prices": "price_markdown:listing",
         "price_diff": "price_markdown:diff",
         "price_check": "price_markdown:check",
+        "capacity_plan": "capacity_markdown:plan",
+        "crossover": "capacity_markdown:crossover",
     },
     "csv": {
         "estimate": "csv:candidates",
@@ -58,11 +69,15 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "prices": "price_csv:rows",
         "price_diff": "price_csv:changes",
         "price_check": "price_csv:findings",
+        "capacity_plan": "capacity_csv:policies",
+        "crossover": "capacity_csv:points",
     },
+    "html": {"capacity_plan": "capacity_html:plan"},
 }
 """Format, then kind of artifact, to ``module:function`` in this package."""
 
-FORMATS: Final = tuple(_RENDERERS)
+FORMATS: Final = ("table", "json", "markdown", "csv")
+"""What every kind of artifact is offered in. Some have ``html`` beside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +106,7 @@ def render(
 
     Args:
         value: what to show.
-        format: one of :data:`FORMATS`.
+        format: one of :data:`FORMATS`, or ``html`` where the kind has a page.
         width: columns of a table; None asks the terminal (``COLUMNS``, else 80).
         color: whether tables may hold ANSI codes; the caller knows the terminal and ``NO_COLOR``.
         top: candidates shown in tables and Markdown; JSON and CSV hold all.
@@ -107,6 +122,9 @@ def render(
         raise UsageError(f"the number of candidates to show must be at least 1, got {top}; try --top 10")
     if width is not None and width < 1:
         raise UsageError(f"the width must be at least 1 column, got {width}; leave it out to use the terminal's")
+    if value.kind not in _RENDERERS[format]:
+        offered = ", ".join(name for name, kinds in _RENDERERS.items() if value.kind in kinds)
+        raise UsageError(f"there is no {format} of this; --format has {offered}")
     columns = width if width is not None else shutil.get_terminal_size((80, 24)).columns
     module, _, function = _RENDERERS[format][value.kind].partition(":")
     renderer: Callable[..., str] = getattr(import_module(f"{__name__}.{module}"), function)

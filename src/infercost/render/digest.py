@@ -14,6 +14,7 @@ from infercost.render import figures
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from infercost.domain.capacity import CapacityPlan, Crossover
     from infercost.domain.estimate import Candidate, Estimate, Rejected
     from infercost.domain.price import PriceCatalog
     from infercost.domain.verdict import Check, Verdict
@@ -157,13 +158,13 @@ def miss(estimate: Estimate, offer: Rejected) -> str:
     return figures.clean("; ".join(offer.reasons))
 
 
-def prices(estimate: Estimate) -> list[str]:
+def prices(answer: Estimate | CapacityPlan | Crossover) -> list[str]:
     """One line a catalog: date, age, whether derived."""
     return [
         f"{figures.clean(c.provider)} of {figures.clean(c.as_of)} ({figures.count(c.age_days, 'day')} old)"
         + (", derived from other list prices" if c.derived else "")
         + _currency(c)
-        for c in estimate.price_catalogs
+        for c in answer.price_catalogs
     ]
 
 

@@ -74,7 +74,7 @@ def verdicts(value: Verdicts, view: View) -> str:
         f"### {MARKS[value.outcome]} {value.outcome.capitalize()}: {digest.tally(value.verdicts.values())}",
         table(["target", "outcome", "a month", "why"], rows, right=(2,)),
     ]
-    return document([*parts, *(_folded(name, verdict(one, view).rstrip()) for name, one in value.verdicts.items())])
+    return document([*parts, *(folded(name, verdict(one, view).rstrip()) for name, one in value.verdicts.items())])
 
 
 def inspection(value: Inspection, view: View) -> str:
@@ -179,7 +179,7 @@ def _bill(candidate: Candidate, currency: str) -> str:
     title = f"The month's bill of {name}: {figures.money(candidate.cost.per_month.likely, f'{currency} ')}"
     lines = table(["line", "quantity", f"price, {currency}", "per", f"{currency}/month"], rows, right=(1, 2, 4))
     told = " ".join((digest.totals(digest.bill(candidate), f"{currency} "), *candidate.notes))
-    return _folded(title, f"{lines}\n\n{escape(told)}")
+    return folded(title, f"{lines}\n\n{escape(told)}")
 
 
 def _price(line: CostLine) -> str:
@@ -206,7 +206,7 @@ def _ruled_out(value: Estimate, view: View) -> list[str]:
     if value.summary.no_price:
         items.append(f"{figures.count(value.summary.no_price, 'offer')} without a price: not ranked, not counted as free")
     return (
-        [_folded(f"Ruled out: {value.summary.rejected:,} of {value.summary.offers:,} offers", bullets(items))] if items else []
+        [folded(f"Ruled out: {value.summary.rejected:,} of {value.summary.offers:,} offers", bullets(items))] if items else []
     )
 
 
@@ -237,7 +237,8 @@ def bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {escape(item)}" for item in items)
 
 
-def _folded(title: str, body: str) -> str:
+def folded(title: str, body: str) -> str:
+    """A part that opens when its title is clicked."""
     # Markdown is not read inside the summary's line, so HTML's own escapes serve there.
     return f"<details><summary>{html.escape(figures.clean(title), quote=False)}</summary>\n\n{body}\n\n</details>"
 

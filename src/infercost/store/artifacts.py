@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from infercost.domain.capacity import CapacityPlan, Crossover
 from infercost.domain.errors import ArtifactError, UnknownNameError
 from infercost.domain.estimate import Estimate
 from infercost.domain.model import Inspection
@@ -32,7 +33,9 @@ __all__ = ["KINDS", "PRETTY_LIMIT", "SCHEMAS", "decode", "encode", "load", "load
 
 T = TypeVar("T")
 
-Artifact = Profile | Estimate | Verdict | Verdicts | Inspection | PriceList | PriceDiff | PriceCheck
+Artifact = (
+    Profile | Estimate | Verdict | Verdicts | Inspection | PriceList | PriceDiff | PriceCheck | CapacityPlan | Crossover
+)
 
 KINDS: Final[dict[str, type]] = {
     "profile": Profile,
@@ -43,11 +46,13 @@ KINDS: Final[dict[str, type]] = {
     "prices": PriceList,
     "price_diff": PriceDiff,
     "price_check": PriceCheck,
+    "capacity_plan": CapacityPlan,
+    "crossover": Crossover,
 }
 """Every kind of artifact and the class that it decodes to."""
 
-SCHEMAS: Final = (*KINDS, "project")
-"""What has a published schema: the artifacts, and the project file that people write."""
+SCHEMAS: Final = (*KINDS, "project", "endpoint")
+"""What has a published schema: the artifacts, and the files that people write, ``infercost.yml`` and ``endpoint.yml``."""
 
 PRETTY_LIMIT: Final = 4 * 2**20
 """Compact bytes above which JSON is no longer indented: nobody reads such a file by eye,
@@ -62,6 +67,8 @@ _HOW_TO_MAKE: Final = {
     "prices": "infercost prices show --format json --out prices.json",
     "price_diff": "infercost prices diff --format json --out diff.json",
     "price_check": "infercost prices verify --format json --out check.json",
+    "capacity_plan": "infercost plan profile.json --traffic diurnal:peak=200,trough=10 --format json --out plan.json",
+    "crossover": "infercost plan profile.json --modes --format json --out modes.json",
 }
 
 
