@@ -21,6 +21,7 @@ from infercost.runtime.dims import (
 from infercost.runtime.graph import element_type
 from infercost.runtime.hints import size_hints
 from infercost.runtime.inputs import Arrays, read_npz, tile_inputs
+from infercost.runtime.samples import Maker, Table, fit, read_given
 from infercost.runtime.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from infercost.runtime.dims import Dimension
     from infercost.runtime.graph import Graph, ModelFile
+    from infercost.runtime.samples import Given, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +93,16 @@ def declared_size(dim: Any) -> int | str | None:
     return clean_symbol(dim.dim_param) if dim.HasField("dim_param") else None
 
 
-def read_samples(inputs: Mapping[str, Any] | str | Path | None, declared: Sequence[Declared]) -> Arrays | None:
+def read_samples(
+    inputs: Given | Samples | None, declared: Sequence[Declared], dims: Mapping[str, int], features: Sequence[str] = ()
+) -> Arrays | None:
     """The user's samples as arrays, unchecked."""
     if inputs is None:
         return None
-    if isinstance(inputs, (str, Path)):
+    if isinstance(inputs, (str, Path)) and Path(inputs).suffix.lower() == ".npz":
         return read_npz(inputs, [d.name for d in declared])
-    import numpy as np
-
-    return {name: np.asarray(array) for name, array in inputs.items()}
+    samples = inputs if isinstance(inputs, (Table, Maker)) else read_given(inputs)
+    return fit(samples, expected_inputs(declared, dims), features)
 
 
 def with_ranks(file: ModelFile, declared: Sequence[Declared], samples: Arrays | None) -> list[Declared]:

@@ -15,7 +15,7 @@ from infercost.runtime.tensors import Tensor
 from infercost.runtime.trees import TREE_OPERATORS, tree_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _CHUNK = 1 << 22
 _PROTOBUF_LIMIT = 2**31
@@ -138,8 +138,19 @@ def _external_file(path: Path, location: str) -> Path:
 def _all_tensors(proto: Any) -> Iterator[Any]:
     for graph in _all_graphs(proto.graph):
         yield from graph.initializer
-        for node in graph.node:
-            yield from (a.t for a in node.attribute if a.type == a.TENSOR)
+        yield from _stored(graph.node)
+    for function in proto.functions:
+        yield from _stored(function.node)
+
+
+def _stored(nodes: Iterable[Any]) -> Iterator[Any]:
+    """Tensors in the attributes of nodes."""
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.type == attribute.TENSOR:
+                yield attribute.t
+            elif attribute.type == attribute.TENSORS:
+                yield from attribute.tensors
 
 
 def _all_graphs(graph: Any) -> Iterator[Any]:
@@ -208,6 +219,8 @@ class Graph:
     """Initializers and ``Constant`` outputs of every graph, and what ``ConstantOfShape`` makes of them."""
     renamed: bool = False
     """Whether nodes were renamed or functions inlined: then the file on disk has other names."""
+    vocabulary: int | None = None
+    """Entries of the tokenizer, where the model came with one; tables are often padded beyond."""
 
     @cached_property
     def by_name(self) -> dict[str, Node]:

@@ -70,7 +70,8 @@ def _constant(declared: Declared, *, integral: bool) -> int | None:
 def _integer_values(declared: Declared, shape: tuple[int, ...], graph: Graph) -> str:
     rows = vocabulary(declared.name, graph)
     if rows is not None and not _POSITION.search(declared.name):
-        return f"integers:0:{rows - 1}"
+        # Segments and positions are looked up too, in tables that are smaller than any tokenizer.
+        return f"integers:0:{min(rows, graph.vocabulary or rows) - 1}"
     if _POSITION.search(declared.name):
         return "range"
     if _LENGTH.search(declared.name):

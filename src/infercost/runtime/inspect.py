@@ -44,6 +44,7 @@ from infercost.runtime.workers import ask_probe
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from infercost.runtime.samples import Given, Samples
     from infercost.runtime.tensors import Tensor
 
 _COVERAGE_NEEDED = 0.8
@@ -57,8 +58,10 @@ def inspect(
     path: str | Path,
     *,
     dims: Mapping[str, int] | None = None,
-    inputs: Mapping[str, Any] | str | Path | None = None,
+    inputs: Given | Samples | None = None,
     inputs_name: str | None = None,
+    features: Sequence[str] = (),
+    vocabulary: int | None = None,
     deadline_s: float = DEADLINE_S,
 ) -> ModelFacts:
     """Describe an ONNX model.
@@ -67,9 +70,11 @@ def inspect(
         path: the ``.onnx`` file; external data is looked for beside it.
         dims: sizes of symbolic dimensions, by name or ``input.axis``. A dimension given here is
             fixed, also if it looks like the batch.
-        inputs: real samples, as arrays by input name or an ``.npz`` file; they fix all dimensions
+        inputs: real samples, as ``samples.read_given`` takes or returns them; they fix all dimensions
             but the batch.
         inputs_name: what to call ``inputs`` in messages; the file's name, or "inputs" for arrays, when None.
+        features: names of feature columns in order, where they are known from elsewhere.
+        vocabulary: entries of the tokenizer, where they are known from elsewhere: generated token ids stay below.
         deadline_s: seconds after which loading, or one run, is taken to hang.
 
     Returns:
@@ -83,13 +88,14 @@ def inspect(
     file = read_model(path)
     graph = read_graph(file.proto)
     declared = declared_inputs(file, graph.proto)
-    samples = read_samples(inputs, declared)
+    samples = read_samples(inputs, declared, dims or {}, features)
     declared = with_ranks(file, declared, samples)
     fixed = check_dims(dims or {}, declared)
     if samples is not None:
         source = inputs_name or (shown(Path(inputs).name) if isinstance(inputs, (str, Path)) else "inputs")
         check_inputs(samples, expected_inputs(declared, fixed), source=source)
     binding = plan_binding(graph, declared, fixed, samples)
+    graph.vocabulary = vocabulary
     if needed_bytes(file.file_bytes, 0) > available_bytes():
         return _static_facts(file, graph, binding)
     check_sizes(binding, available_bytes())

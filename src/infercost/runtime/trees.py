@@ -112,3 +112,14 @@ def _branch_values(attributes: Mapping[str, Any], name: str) -> list[Any]:
 def _splits_v5(attributes: Mapping[str, Any]) -> Sequence[float]:
     splits = attributes.get("nodes_splits")
     return [] if splits is None else [float(x) for x in splits]
+
+
+def feature_ranges(attributes: Mapping[str, Any]) -> dict[int, tuple[float, float]]:
+    """Smallest and largest threshold of each feature that is split on."""
+    features = _branch_values(attributes, "nodes_featureids")
+    values = _branch_values(attributes, "nodes_values") if "nodes_values" in attributes else _splits_v5(attributes)
+    ranges: dict[int, tuple[float, float]] = {}
+    for feature, value in zip(features, values, strict=False):
+        low, high = ranges.get(feature, (float("inf"), float("-inf")))
+        ranges[feature] = (min(low, float(value)), max(high, float(value)))
+    return ranges
