@@ -31,6 +31,8 @@ class PredictedPoint:
     """Likely seconds for a batch of one in the same session."""
     memory_bytes: int
     """Resident memory of one replica: all workers."""
+    cv: float | None = None
+    """Coefficient of variation of this service; None means that of the whole prediction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,8 @@ LEAST_SHARE = 0.2
 UNSETTLED = 1.10
 """Assumed for medians that had not settled when the time was up: as much as two machines of one kind differ."""
 CV_RANGE = (0.02, 1.0)
+CV_RANGE_OF_SIZES = (0.02, 4.0)
+"""Where requests differ in size, most of the spread is theirs and not the clock's."""
 DEFAULT_CV = 0.05
 
 
@@ -57,16 +59,29 @@ def memory_curve(profile: Profile, points: Sequence[Point]) -> Callable[[int], i
 
 
 def seconds_measured(points: Sequence[Point]) -> dict[int, dict[int, float]]:
-    """Typical seconds by batch, then by threads."""
+    """Typical seconds by batch, then by threads; where requests differ in size, mean seconds over them."""
     seconds: dict[int, dict[int, float]] = {}
     for point in points:
-        seconds.setdefault(point.batch, {})[point.threads] = point.latency_ms.typical / 1e3
+        seconds.setdefault(point.batch, {})[point.threads] = point.service_ms / 1e3
     return seconds
 
 
 def typical_cv(points: Sequence[Point]) -> float:
-    """Coefficient of variation of the points, median and bounded."""
+    """Coefficient of variation of the points, median and bounded; of single requests where they differ in size."""
+    if any(p.by_size for p in points):
+        return cv_by_batch(points)(1)
     return float(np.clip(np.median([p.latency_ms.cv for p in points]), *CV_RANGE)) if points else DEFAULT_CV
+
+
+def cv_by_batch(points: Sequence[Point]) -> Callable[[int], float]:
+    """Coefficient of variation at a batch size, where requests differ in size: longest of many vary less than single ones."""
+    found: dict[int, list[float]] = {}
+    for point in points:
+        if point.by_size:
+            found.setdefault(point.batch, []).append(point.latency_ms.cv)
+    batches = sorted(found)
+    medians = np.clip([np.median(found[b]) for b in batches], *CV_RANGE_OF_SIZES)
+    return lambda batch: float(np.interp(np.log2(batch), np.log2(batches), medians))
 
 
 def disturbance(points: Iterable[Point]) -> float:

@@ -50,8 +50,11 @@ def _with(prediction: Prediction, hardware: Hardware, overhead_s: float) -> Pred
 def _point(point: PredictedPoint, hardware: Hardware, overhead_s: float) -> PredictedPoint:
     batch = point.serving.max_batch
     lanes = 1.0 if hardware.accelerator is None else max(1.0, hardware.vcpus / point.serving.workers)
+    added = overhead_s * max(1.0, batch / lanes)
     return replace(
         point,
         single_s=point.single_s + overhead_s,
-        service_s=point.service_s + overhead_s * max(1.0, batch / lanes),
+        service_s=point.service_s + added,
+        # What is the same for every request takes its share from the spread.
+        cv=None if point.cv is None else point.cv * point.service_s / (point.service_s + added),
     )

@@ -194,7 +194,7 @@ class _Grid:
             batch=np.array([p.serving.max_batch for p in points], dtype=np.int64),
             single_s=np.array([p.single_s for p in points], dtype=np.float64),
             full_s=np.array([p.service_s for p in points], dtype=np.float64),
-            cv=np.array([c.prediction.cv for c in cases], dtype=np.float64)[case],
+            cv=np.array([c.prediction.cv if p.cv is None else p.cv for c in cases for p in c.points], dtype=np.float64),
         )
         return cls(
             rows=stations.slowed(np.array([f for c in cases for f in c.factors], dtype=np.float64)),

@@ -7,12 +7,13 @@ How it works: docs/explanation/prediction.md. How well: docs/accuracy.md. Why: A
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from infercost.domain.hardware import Hardware
 from infercost.domain.prediction import Prediction, Provenance
 from infercost.domain.profile import Profile
-from infercost.engine.measured import disturbance
+from infercost.engine.measured import cv_by_batch, disturbance
 from infercost.engine.predict_cpu import CpuModel
 from infercost.engine.predict_gpu import GpuModel
 
@@ -64,6 +65,7 @@ def predict_all(profile: Profile, source: Hardware, targets: Sequence[Hardware])
     cpu, gpu = CpuModel.of(profile, source), GpuModel.of(profile, source)
     cpu_noise = disturbance(p for p in profile.points if p.device == "cpu")
     gpu_noise = disturbance(p for p in profile.points if p.device != "cpu") if gpu.has_measurement else 1.0
+    cv_at = cv_by_batch(profile.points) if any(p.by_size for p in profile.points) else None
     # Types that differ in name, memory or price alone share their points.
     shared: dict[tuple[int, int, int, int, int], tuple[PredictedPoint, ...]] = {}
     predictions = []
@@ -74,7 +76,8 @@ def predict_all(profile: Profile, source: Hardware, targets: Sequence[Hardware])
         if not reasons:
             key = (id(target.cpu), id(target.accelerator), target.vcpus, target.threads_per_core, target.accelerator_count)
             if key not in shared:
-                shared[key] = model.points(target)
+                made = model.points(target)
+                shared[key] = made if cv_at is None else tuple(replace(p, cv=cv_at(p.serving.max_batch)) for p in made)
             points = shared[key]
         here = profile.machine.instance_type == f"{target.provider}:{target.instance_type}"
         if here and model.has_measurement:

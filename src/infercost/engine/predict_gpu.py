@@ -57,7 +57,7 @@ class GpuModel:
             half=weights.get("float16", 0) > sum(weights.values()) / 2,
             missed={},
             memory=memory_curve(profile, profile.points),
-            cv=typical_cv(points),
+            cv=typical_cv(points or [p for p in profile.points if p.by_size]),
         )
         if not points or model.declines(source):
             return model
@@ -109,9 +109,10 @@ class GpuModel:
     def seconds(self, target: Hardware, batch: int) -> tuple[float, float]:
         """(host, device) seconds of one batch, correction included."""
         assert target.accelerator is not None  # noqa: S101 - callers decline other targets
+        sizes = self.profile.sizes
         host, device = gpu_seconds(
             self.operators,
-            batch,
+            batch * (sizes.padding(batch) if sizes is not None else 1.0),
             target.accelerator,
             half=self.half,
             payload_bytes=self.profile.payload_in_bytes + self.profile.payload_out_bytes,

@@ -100,7 +100,7 @@ class Operators:
         """Nodes of the graph."""
         return float(self.count.sum())
 
-    def traffic(self, batch: int) -> Floats:
+    def traffic(self, batch: float) -> Floats:
         """Bytes moved by each operator type at a batch size: weights are read once."""
         return self.weight_bytes + batch * self.activation_bytes
 
@@ -254,11 +254,12 @@ def gpu_peak_tflops(accelerator: Accelerator, *, half: bool) -> float | None:
 
 
 def gpu_seconds(
-    operators: Operators, batch: int, accelerator: Accelerator, *, half: bool, payload_bytes: int, host_scalar: float
+    operators: Operators, batch: float, accelerator: Accelerator, *, half: bool, payload_bytes: int, host_scalar: float
 ) -> tuple[float, float]:
     """Seconds of one batch on one accelerator, from the graph alone: (host overhead, device).
 
-    Each operator type takes the longer of its arithmetic and its traffic; each node a launch.
+    Each operator type takes the longer of its arithmetic and its traffic; each node a launch. A batch that is
+    padded counts as so many more items.
     """
     peak = gpu_peak_tflops(accelerator, half=half)
     assert peak is not None  # noqa: S101 - callers decline accelerators without a peak

@@ -158,7 +158,7 @@ class _Case:
             _Load.of(
                 service_s=point.single_s * slowed * factor,
                 load_s=self.load_s * slowed,
-                cv=prediction.cv,
+                cv=prediction.cv if point.cv is None else point.cv,
                 rps=self.traffic.rps,
                 rules=self.rules,
             )
