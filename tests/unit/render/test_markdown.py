@@ -35,7 +35,7 @@ def test_text_from_files_is_escaped(estimates):
 
 
 def test_html_in_a_summary_is_escaped_as_html():
-    assert markdown._folded("a <b> & |", "x").startswith("<details><summary>a &lt;b&gt; &amp; |</summary>")
+    assert markdown.folded("a <b> & |", "x").startswith("<details><summary>a &lt;b&gt; &amp; |</summary>")
 
 
 def test_the_verdict_leads(make_verdict):
