@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from infercost._version import __version__
-from infercost.cli import demo, estimate, gate, init, inspect, prices, profile, schema
+from infercost.cli import demo, doctor, estimate, gate, init, inspect, prices, profile, schema
 from infercost.domain.errors import InfercostError
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ app.command(short_help="Measure a model on this machine.")(profile.profile)
 app.command(short_help="Rank every offer of three clouds by full cost.")(estimate.estimate)
 app.command(short_help="Judge the cost against budgets: exit 0, 3 or 4.")(gate.gate)
 app.command(short_help="Begin an infercost.yml: targets, traffic, budgets.")(init.init)
+app.command(short_help="What this machine attains, what is installed, how old prices are.")(doctor.doctor)
 app.command(short_help="What a model file says, without running it.")(inspect.inspect)
 app.command(short_help="Print the JSON Schema of an artifact or of infercost.yml.")(schema.schema)
 app.add_typer(prices.app, name="prices", short_help="Look into the price book, refresh, compare, check and pin it.")

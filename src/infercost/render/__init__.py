@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from infercost.domain.capacity import CapacityPlan, Crossover
+    from infercost.domain.diagnosis import Diagnosis
     from infercost.domain.estimate import Estimate
     from infercost.domain.model import Inspection
     from infercost.domain.price_report import PriceCheck, PriceDiff, PriceList
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
     from infercost.domain.verdict import Verdict, Verdicts
 
     Artifact = (
-        Estimate | Profile | Verdict | Verdicts | Inspection | PriceList | PriceDiff | PriceCheck | CapacityPlan | Crossover
+        Estimate
+        | Profile
+        | Verdict
+        | Verdicts
+        | Inspection
+        | PriceList
+        | PriceDiff
+        | PriceCheck
+        | CapacityPlan
+        | Crossover
+        | Diagnosis
     )
 
 __all__ = ["FORMATS", "View", "render"]
@@ -40,11 +51,12 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "price_check": "prices:check",
         "capacity_plan": "capacity:plan",
         "crossover": "crossover:crossover",
+        "diagnosis": "doctor:table",
     },
     "json": dict.fromkeys(
         (
             *("estimate", "profile", "verdict", "verdicts", "inspection", "prices", "price_diff", "price_check"),
-            *("capacity_plan", "crossover"),
+            *("capacity_plan", "crossover", "diagnosis"),
         ),
         "json:artifact",
     ),
@@ -59,6 +71,7 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "price_check": "price_markdown:check",
         "capacity_plan": "capacity_markdown:plan",
         "crossover": "capacity_markdown:crossover",
+        "diagnosis": "doctor:document_of",
     },
     "csv": {
         "estimate": "csv:candidates",
@@ -71,6 +84,7 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "price_check": "price_csv:findings",
         "capacity_plan": "capacity_csv:policies",
         "crossover": "capacity_csv:points",
+        "diagnosis": "doctor:findings_csv",
     },
     "html": {"capacity_plan": "capacity_html:plan"},
 }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from infercost.domain.capacity import CapacityPlan, Crossover
+from infercost.domain.diagnosis import Diagnosis
 from infercost.domain.errors import ArtifactError, UnknownNameError
 from infercost.domain.estimate import Estimate
 from infercost.domain.model import Inspection
@@ -34,7 +35,17 @@ __all__ = ["KINDS", "PRETTY_LIMIT", "SCHEMAS", "decode", "encode", "load", "load
 T = TypeVar("T")
 
 Artifact = (
-    Profile | Estimate | Verdict | Verdicts | Inspection | PriceList | PriceDiff | PriceCheck | CapacityPlan | Crossover
+    Profile
+    | Estimate
+    | Verdict
+    | Verdicts
+    | Inspection
+    | PriceList
+    | PriceDiff
+    | PriceCheck
+    | CapacityPlan
+    | Crossover
+    | Diagnosis
 )
 
 KINDS: Final[dict[str, type]] = {
@@ -48,6 +59,7 @@ KINDS: Final[dict[str, type]] = {
     "price_check": PriceCheck,
     "capacity_plan": CapacityPlan,
     "crossover": Crossover,
+    "diagnosis": Diagnosis,
 }
 """Every kind of artifact and the class that it decodes to."""
 
@@ -69,6 +81,7 @@ _HOW_TO_MAKE: Final = {
     "price_check": "infercost prices verify --format json --out check.json",
     "capacity_plan": "infercost plan profile.json --traffic diurnal:peak=200,trough=10 --format json --out plan.json",
     "crossover": "infercost plan profile.json --modes --format json --out modes.json",
+    "diagnosis": "infercost doctor --format json --out doctor.json",
 }
 
 
