@@ -3,12 +3,12 @@
 Usage: python scripts/build_prices.py SOURCE_DIR [--out PROVIDERS_DIR]
 
 SOURCE_DIR holds the raw lists (docs/explanation/prices.md names each one and its origin). The
-project's own facts stand in scripts/prices/: where regions are, which machine types Vertex AI
-accepts, single rates with their source, and explanations of oddities. For each provider the
-script writes prices/{manifest.json,offers.csv,rates.csv,regions.csv} into its package, with
-references.csv (prices of the raw machines to hold them against) and extras.csv (prices of other
-serving modes) where a source has such. The same input gives the same bytes: rows sorted, LF, decimals
-in one canonical form, no clock.
+project's own facts stand in scripts/prices/: where regions are, which machine types Vertex AI,
+batch jobs and compute clusters accept, single rates and prices with their source, and explanations
+of oddities. For each provider the script writes prices/{manifest.json,offers.csv,rates.csv,regions.csv}
+into its package, with modes.csv (asynchronous and batch offers), references.csv (prices of the raw
+machines to hold them against) and extras.csv (prices that are no offers) where a source has such. The
+same input gives the same bytes: rows sorted, LF, decimals in one canonical form, no clock.
 
 A price of zero in a source is a missing price: it becomes an empty cell, never 0.
 """
@@ -22,6 +22,7 @@ import re
 import sys
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ FACTS = Path(__file__).with_name("prices")
 PROVIDERS = Path(__file__).parents[1] / "src" / "infercost" / "providers"
 
 OFFER_COLUMNS = ["region", "mode", "instance_type", "unit", "price", "flag"]
+MODE_COLUMNS = ["region", "mode", "spot", "instance_type", "unit", "price", "flag"]
 RATE_COLUMNS = ["item", "region", "unit", "price", "from_quantity", "as_of", "source"]
 REGION_COLUMNS = ["region", "location", "geography"]
 REFERENCE_COLUMNS = ["check", "region", "instance_type", "price", "low", "high", "days", "as_of", "source"]
@@ -47,10 +49,32 @@ FLAGS = {
     "U": {"meaning": "rose since the last generation of the source, unexplained", "warns": True},
     "S": {"meaning": "seen once only (a new SKU or region); could still be a Windows rate", "warns": True},
     "N": {"meaning": "documented as supported, but no source has a price; listed in the default region only", "warns": False},
+    "P": {
+        "meaning": "read from the AWS price list for this mode (scripts/prices/sagemaker_modes.csv)",
+        "warns": False,
+    },
+    "D": {
+        "meaning": "derived: the real-time price of the same type and region, which every price known of this mode equals; not"
+        " read from the source, and whether the type is sold in this mode there is not known",
+        "warns": True,
+    },
+    "V": {
+        "meaning": "the price of the virtual machine, as for an online endpoint: batch endpoints add no surcharge"
+        " (learn.microsoft.com/azure/machine-learning/concept-endpoints-batch), and compute clusters take this series",
+        "warns": False,
+    },
+    "B": {
+        "meaning": "the price of an online prediction node: one SKU, Online/Batch Prediction, bills both; derived as that is",
+        "warns": False,
+    },
     "E": {"meaning": "an Elastic Inference accelerator: attaches to an instance, is none by itself", "warns": False},
 }
 
 AWS_EGRESS_TIERS = {"first 10TB": "0", "next 40TB": "10240", "next 100TB": "51200", "over 150TB": "153600"}
+REQUESTS = "10k requests"
+S3_WRITES = "Standard: PUT, COPY, POST, LIST requests"
+S3_READS = "Standard: GET, SELECT, and all other requests"
+GCP_METRIC_TIERS = {"0-100000": "0", "100000-250000": "100000", "250000n": "250000"}
 GCP_EGRESS_TIERS = {"0-1": "0", "1-10": "1024", "10n": "10240"}
 AZURE_BLOB_TIERS = {"first 50TB": "0", "next 450TB": "51200", "over 500TB": "512000"}
 """Where a tier begins, in the rate's unit. All three clouds count 1 TB as 1,024 GB here."""
@@ -73,6 +97,7 @@ class Snapshot:
     sources: list[dict[str, Any]] = field(default_factory=list)
     references: pd.DataFrame | None = None
     extras: pd.DataFrame | None = None
+    modes: pd.DataFrame | None = None
 
 
 class Sources:
@@ -158,6 +183,11 @@ def rates(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return table
 
 
+def ten_thousand(frame: pd.DataFrame) -> pd.DataFrame:
+    """Prices of 1,000 requests as those of 10,000."""
+    return frame.assign(usd_per_unit=[str(10 * Decimal(price)) for price in frame["usd_per_unit"]])
+
+
 def matching(frame: pd.DataFrame, **values: str) -> pd.DataFrame:
     """The rows whose columns have these values; at least one."""
     for column, value in values.items():
@@ -171,6 +201,17 @@ def own_rates(facts: Path, provider: str) -> pd.DataFrame:
     """Rates that the project adds, each with its own source; none is fine."""
     table = pd.read_csv(facts / "rates.csv", dtype=str, keep_default_na=False)
     return table[table["provider"] == provider][RATE_COLUMNS]
+
+
+def facts_list(path: Path) -> list[str]:
+    """Lines of a list among the facts, without comments."""
+    return [line for line in path.read_text("utf-8").split("\n") if line and line[0] != "#"]
+
+
+def mode_rows(frame: pd.DataFrame, *, mode: str, flag: str) -> pd.DataFrame:
+    """Offers of another mode from offer rows by the hour; what has no price there is no offer here."""
+    priced = frame[frame["price"] != ""]
+    return priced.assign(mode=mode, spot="", unit="hour", flag=flag)[MODE_COLUMNS]
 
 
 def sort_key(column: pd.Series) -> pd.Series:
@@ -214,6 +255,7 @@ def build_sagemaker(sources: Sources, facts: Path) -> Snapshot:
     hosting["flag"] = hosting["instance_type"].str.match(r"ml\.eia\d").map({True: "E", False: ""})
     serverless = serverless.rename(columns={"usd_per_second": "price"})
     serverless["instance_type"] = [f"serverless-{int(gb) * 1024}MB" for gb in serverless["memory_gb"]]
+    realtime = offers(hosting, mode="realtime", unit="hour")
     return Snapshot(
         provider="sagemaker",
         about={
@@ -223,17 +265,22 @@ def build_sagemaker(sources: Sources, facts: Path) -> Snapshot:
             "derived": False,
             "derivation": None,
         },
-        offers=pd.concat([offers(hosting, mode="realtime", unit="hour"), offers(serverless, mode="serverless", unit="second")]),
+        offers=pd.concat([realtime, offers(serverless, mode="serverless", unit="second")]),
+        modes=sagemaker_modes(sources, facts, realtime),
         rates=sagemaker_rates(sources, facts),
         known_gaps=[
             "endpoint storage and request/response data: us-east-1 and eu-west-1 only",
-            "logs, registry and object storage: us-east-1 only",
+            "logs: 4 regions; registry: 3; object storage: 2",
+            "load balancer, NAT, keys, alarms, metrics, private endpoints: us-east-1, some in us-west-1 and ap-southeast-1",
+            "traffic between regions and zones: 28 regions, from 2024; us-east-1 and us-east-2 have a lower rate to each other",
             "internet egress: 28 regions, from 2024; us-east-1 lacks the tier over 150 TB, so its last tier is continued",
-            "asynchronous inference, batch transform and provisioned concurrency: 24 single prices, shown and not estimated",
+            "asynchronous inference and batch transform: the 28 prices that were to be had all equal real-time hosting",
+            "the other prices of these modes are derived from that (flag D)",
+            "provisioned concurrency: one price of use, none of the provisioning itself",
             "no price for Savings Plans and the China regions",
             "us-east-1-atl-1 is a Local Zone: few instance types, and no other rate than compute",
         ],
-        flags=["E"],
+        flags=["E", "P", "D"],
         references=sagemaker_references(sources, hosting),
         extras=sagemaker_extras(sources),
     )
@@ -257,25 +304,53 @@ def sagemaker_references(sources: Sources, hosting: pd.DataFrame) -> pd.DataFram
     )
 
 
-def sagemaker_extras(sources: Sources) -> pd.DataFrame:
-    """The few prices of other modes that a source states; shown, not used by estimates."""
+def sagemaker_observed(sources: Sources, facts: Path) -> pd.DataFrame:
+    """Prices of other modes that a source states, and types that it says are not sold (no price)."""
     other = sources.table("aws_sagemaker_other_rates.csv", "per row: see the source column of rates.csv", "facts, quoted")
     modes = {"batch_transform_instance_hour": "batch", "async_instance_hour": "async"}
-    instances = other[other["item"].isin(modes)]
-    provisioned = other[other["item"].str.match(r"serverless_provisioned_concurrency_duration_\d+GB")]
-    memory_gb = provisioned["item"].str.extract(r"(\d+)GB$", expand=False).astype(int)
-    table = pd.concat(
-        [
-            instances.assign(kind=instances["item"].map(modes), applies_to=instances["item"].map(modes)),
-            provisioned.assign(
-                kind="serverless_provisioned_duration",
-                applies_to="serverless",
-                instance_or_sku=[f"serverless-{gb * 1024}MB" for gb in memory_gb],
-            ),
-        ]
+    listed = other[other["item"].isin(modes)]
+    listed = listed.assign(
+        mode=listed["item"].map(modes), instance_type=listed["instance_or_sku"], price=listed["usd_per_unit"]
     )
+    own = pd.read_csv(facts / "sagemaker_modes.csv", dtype=str, keep_default_na=False)
+    columns = ["mode", "region", "instance_type", "price"]
+    table = pd.concat([listed[columns], own[columns]], ignore_index=True)
+    return table.assign(price=[decimal_text(price) if price else "" for price in table["price"]])
+
+
+def sagemaker_modes(sources: Sources, facts: Path, realtime: pd.DataFrame) -> pd.DataFrame:
+    """Asynchronous and batch offers: what was observed, else the real-time price, which every observation must equal."""
+    hosted = realtime[realtime["flag"] == ""]
+    observed = sagemaker_observed(sources, facts)
+    check_modes_cost_the_same(observed, hosted)
+    batch = hosted[hosted["instance_type"].isin(facts_list(facts / "sagemaker_transform_types.txt"))]
+    derived = pd.concat([mode_rows(hosted, mode="async", flag="D"), mode_rows(batch, mode="batch", flag="D")])
+    key = ["mode", "region", "instance_type"]
+    known = set(observed[key].itertuples(index=False, name=None))
+    derived = derived[[row not in known for row in derived[key].itertuples(index=False, name=None)]]
+    read = observed[observed["price"] != ""].assign(spot="", unit="hour", flag="P")
+    return pd.concat([derived, read[MODE_COLUMNS]])
+
+
+def check_modes_cost_the_same(observed: pd.DataFrame, hosted: pd.DataFrame) -> None:
+    """Every price known of another mode must be the real-time one, to the rounding of the list."""
+    same = observed.merge(hosted, on=["region", "instance_type"], suffixes=("", "_realtime"))
+    for row in same[same["price"] != ""].itertuples():
+        if abs(Decimal(row.price) / Decimal(row.price_realtime) - 1) > Decimal("0.0001"):
+            raise BuildError(
+                f"{row.mode} {row.instance_type} in {row.region} costs {row.price}, real-time {row.price_realtime}"
+            )
+
+
+def sagemaker_extras(sources: Sources) -> pd.DataFrame:
+    """Prices that are no offers; shown, not used by estimates."""
+    other = sources.table("aws_sagemaker_other_rates.csv", "per row: see the source column of rates.csv", "facts, quoted")
+    table = other[other["item"].str.match(r"serverless_provisioned_concurrency_duration_\d+GB")]
+    memory_gb = table["item"].str.extract(r"(\d+)GB$", expand=False).astype(int)
     return table.assign(
-        instance_type=table["instance_or_sku"],
+        kind="serverless_provisioned_duration",
+        applies_to="serverless",
+        instance_type=[f"serverless-{gb * 1024}MB" for gb in memory_gb],
         price=[decimal_text(price) for price in table["usd_per_unit"]],
         term="",
         payment="",
@@ -285,7 +360,7 @@ def sagemaker_extras(sources: Sources) -> pd.DataFrame:
 
 
 def sagemaker_rates(sources: Sources, facts: Path) -> pd.DataFrame:
-    """Data processing and storage of endpoints, egress in tiers, logs, registry, object storage."""
+    """Data processing and storage of endpoints, traffic, logs, registry, object storage, NAT."""
     other = sources.table("aws_sagemaker_other_rates.csv", "per row: see the source column of rates.csv", "facts, quoted")
     aws = matching(hidden_costs(sources), cloud="aws")
     tables = [
@@ -295,7 +370,18 @@ def sagemaker_rates(sources: Sources, facts: Path) -> pd.DataFrame:
         rate_rows(matching(other, item="endpoint_ml_storage_gp2"), "endpoint_storage_gb_month", "GB-month"),
         # An asynchronous endpoint's volume is billed by the same hosting meter (Host:VolumeUsage).
         rate_rows(matching(other, item="async_attached_volume"), "endpoint_storage_gb_month", "GB-month"),
+        rate_rows(matching(other, item="async_request_response_data"), "async_data_gb", "GB"),
         rate_rows(matching(aws, service="CloudWatch Logs", item="Data ingested"), "logs_ingest_gb", "GB"),
+        rate_rows(matching(aws, service="CloudWatch Logs", item="Archival Storage"), "logs_storage_gb_month", "GB-month"),
+        rate_rows(matching(aws, service="NAT gateway", item="NAT gateway"), "nat_hour", "hour"),
+        rate_rows(matching(aws, service="NAT gateway", item="Data processed"), "nat_gb", "GB"),
+        rate_rows(matching(aws, item="Intra-region data transfer"), "egress_inter_zone_gb", "GB"),
+        rate_rows(matching(aws, item="Outbound data transfer to other regions"), "egress_inter_region_gb", "GB"),
+        rate_rows(matching(aws, item="Outbound data transfer to US East regions"), "egress_us_east_gb", "GB"),
+        rate_rows(ten_thousand(matching(aws, item="Standard: PUT, COPY, POST, LIST requests")), "object_writes_10k", REQUESTS),
+        rate_rows(
+            ten_thousand(matching(aws, item="Standard: GET, SELECT, and all other requests")), "object_reads_10k", REQUESTS
+        ),
         rate_rows(matching(aws, service="ECR", item="Storage"), "registry_gb_month", "GB-month"),
         rate_rows(matching(aws, service="S3", item="Standard: Storage"), "object_storage_gb_month", "GiB-month"),
     ]
@@ -326,6 +412,9 @@ def build_azureml(sources: Sources, facts: Path) -> Snapshot:
         azure_sku(name) for name, arm in zip(skus["vm_size_name"], skus["arm_sku_name_in_price_file"], strict=True) if not arm
     ]
     unpriced = pd.DataFrame({"region": "eastus", "instance_type": missing, "price": "", "flag": "N"})
+    online = offers(pd.concat([table, unpriced]), mode="realtime", unit="hour")
+    series = facts_list(facts / "azureml_cluster_series.txt")
+    clusters = online[[any(fnmatchcase(name, glob) for glob in series) for name in online["instance_type"]]]
     return Snapshot(
         provider="azureml",
         about={
@@ -335,18 +424,22 @@ def build_azureml(sources: Sources, facts: Path) -> Snapshot:
             "derived": False,
             "derivation": None,
         },
-        offers=offers(pd.concat([table, unpriced]), mode="realtime", unit="hour"),
+        offers=online,
+        modes=mode_rows(clusters, mode="batch", flag="V"),
         rates=azureml_rates(sources, facts),
         known_gaps=[
             f"{', '.join(missing)}: on the SKU list, retired, without a price; counted once, in eastus",
             *(f"{row.instance_type} in {row.region}: the source says 0, so no price" for row in zero.itertuples()),
             "a SKU without a row in a region is taken as not sold there",
             "internet egress: zone 1 and zone 3 only, first paid tier only (the price falls above 10 TB)",
-            "logs: eastus and westeurope only; registry: westeurope only; object storage: westus only",
-            "the registry's daily fee (0.167 USD for Basic, 10 GB included) and the OS disks have no rate here",
-            "no spot, low-priority, savings-plan or reservation prices",
+            "logs: eastus, westeurope and westus2; registry: westeurope; object storage: westus, westus2 and koreacentral",
+            "load balancers, keys and alarms: eastus; NAT and metrics: westeurope; private endpoints: westus",
+            "traffic between regions: koreacentral only; between zones: no rate",
+            "the OS disks have no rate here",
+            "batch: only sizes that online endpoints accept too; clusters accept more",
+            "no spot, low-priority, savings-plan or reservation prices: a refresh reads them",
         ],
-        flags=["", "L", "H", "F", "U", "S", "N"],
+        flags=["", "L", "H", "F", "U", "S", "N", "V"],
         references=reference_rows(
             matching(vms, region="eastus")[lambda frame: frame["vm_sku"].isin(set(prices["vm_sku"]))].rename(
                 columns={"vm_sku": "instance_type", "usd_per_hour": "price"}
@@ -377,16 +470,21 @@ def check_azure_join(prices: pd.DataFrame, vms: pd.DataFrame) -> None:
 
 
 def azureml_rates(sources: Sources, facts: Path) -> pd.DataFrame:
-    """Egress by zone, logs, registry and blob storage where a source has them."""
+    """Egress by zone, logs, registry, blob storage and the project's own rates where a source has them."""
     azure = matching(hidden_costs(sources), cloud="azure")
     zones = sources.document("azure_egress_zones.json", "Azure Retail Prices API, checked 2026-09-24", "facts")
     bandwidth = azure[(azure["service"] == "Bandwidth") & azure["item"].str.contains("Rtn Preference: MGN", regex=False)]
     registry = matching(azure, service="Container Registry", item="Storage (over 10GB)")
+    basic = matching(azure, service="Container Registry", item="Registry usage (Basic)")
     tables = [
         own_rates(facts, "azureml"),
         rate_rows(matching(azure, service="Log Analytics", item="Log data ingestion"), "logs_ingest_gb", "GB"),
         # The test's Basic registries are all in West Europe; East US is only a replica of its Premium ones.
         rate_rows(registry.assign(region="westeurope"), "registry_gb_month", "GB-month"),
+        rate_rows(basic.assign(region="westeurope"), "registry_day", "day"),
+        rate_rows(matching(azure, service="Log Analytics", item="Archive data"), "logs_storage_gb_month", "GB-month"),
+        rate_rows(matching(azure, service="Blob Storage hot LRS", item="Write operations"), "object_writes_10k", REQUESTS),
+        rate_rows(matching(azure, service="Blob Storage hot LRS", item="Read operations"), "object_reads_10k", REQUESTS),
     ]
     for zone, region in (("zone-1", "lowest-priced zone"), ("zone-3", "brazilsouth")):
         if region not in (*zones[zone], "lowest-priced zone"):
@@ -413,13 +511,14 @@ def build_vertex(sources: Sources, facts: Path) -> Snapshot:
     origin = "Cyclenerd/google-cloud-pricing-cost-calculator@fd66b26f pricing.yml (Cloud Billing Catalog API)"
     derived = sources.table(pattern, f"{origin}, minus local SSD", "Apache-2.0")
     observed = sources.table("gcp_vertex_prediction_observed.csv", "per row: bills and published tables", "facts, quoted")
-    accepted = [line for line in (facts / "vertex_machine_types.txt").read_text("utf-8").split("\n") if line and line[0] != "#"]
+    accepted = facts_list(facts / "vertex_machine_types.txt")
     table = derived[derived["machine_type"].isin(accepted)].rename(columns={"machine_type": "instance_type"})
     table = table.assign(price=[vertex_price(text) for text in table["gce_usd_per_hour_excl_local_ssd"]], flag="")
     check_vertex_factor(table)
     check_vertex_observed(table, observed)
     missing = sorted(set(accepted) - set(table["instance_type"]))
     unpriced = pd.DataFrame({"region": "us-central1", "instance_type": missing, "price": "", "flag": "N"})
+    nodes = offers(pd.concat([table[["region", "instance_type", "price", "flag"]], unpriced]), mode="realtime", unit="hour")
     return Snapshot(
         provider="vertex",
         about={
@@ -432,17 +531,19 @@ def build_vertex(sources: Sources, facts: Path) -> Snapshot:
                 " three published or billed rates known (e2-standard-2, n1-standard-2, a3-highgpu-1g, all us-central1)"
             ),
         },
-        offers=offers(pd.concat([table[["region", "instance_type", "price", "flag"]], unpriced]), mode="realtime", unit="hour"),
+        offers=nodes,
+        modes=mode_rows(nodes, mode="batch", flag="B"),
         rates=vertex_rates(sources, facts),
         known_gaps=[
             "every compute price is derived; only us-central1 could be checked against real Vertex AI rates",
             "N1 with an attached GPU (T4, P4, P100, V100): no price for the GPU, so not offered",
             f"{', '.join(missing)}: accepted by Vertex AI, without a price; counted once, in us-central1",
             "local SSD of a2-ultragpu and a3 machines is left out: the billed rates known do not show it",
-            "TPU machines, Spot, DWS and reservations: no price",
-            "internet egress: premium tier to most of the world; Australia and China cost more",
+            "TPU machines, Spot, DWS and reservations: no price; a refresh reads Spot",
+            "internet egress: premium tier to most of the world; Australia and China have rates of their own",
+            "keys, load balancing and the hours of NAT: us-central1; no rate between regions",
         ],
-        flags=["N"],
+        flags=["N", "B"],
         references=pd.concat(
             [
                 reference_rows(
@@ -515,19 +616,26 @@ def check_vertex_observed(table: pd.DataFrame, observed: pd.DataFrame) -> None:
 
 
 def vertex_rates(sources: Sources, facts: Path) -> pd.DataFrame:
-    """Egress in tiers and object storage by region; logs and registry at one price for all regions."""
+    """Egress, metrics, NAT and object storage by region; logs and registry at one price for all regions."""
     pattern = "gcp_storage_network_monitoring_*.csv"
     origin = "Cyclenerd/google-cloud-pricing-cost-calculator@fd66b26f pricing.yml"
     listed = sources.table(pattern, origin, "Apache-2.0").assign(source_date=sources.date(pattern), source=origin)
     logs = matching(hidden_costs(sources), cloud="gcp", service="Cloud Logging", item="Logging data", region="global")
-    egress = matching(listed, item="traffic/egress/internet")
+    metrics = matching(listed, service="Cloud Monitoring", item="metric data ingestion")
     tables = [
         own_rates(facts, "vertex"),
         rate_rows(logs.assign(region="*"), "logs_ingest_gb", "GiB"),
         rate_rows(matching(listed, service="Cloud Storage", item="standard"), "object_storage_gb_month", "GiB-month"),
+        rate_rows(matching(listed, service="Cloud NAT", item="data processing"), "nat_gb", "GiB"),
+        *(
+            rate_rows(matching(metrics, tier=tier), "metrics_ingest_mib", "MiB", start)
+            for tier, start in GCP_METRIC_TIERS.items()
+        ),
     ]
-    for tier, start in GCP_EGRESS_TIERS.items():
-        tables.append(rate_rows(matching(egress, tier=tier), "egress_internet_gb", "GiB", start))
+    for suffix in ("", "_australia", "_china"):
+        egress = matching(listed, item=f"traffic/egress/internet{suffix.replace('_', '/')}")
+        for tier, start in GCP_EGRESS_TIERS.items():
+            tables.append(rate_rows(matching(egress, tier=tier), f"egress_internet{suffix}_gb", "GiB", start))
     return rates(tables)
 
 
@@ -563,6 +671,8 @@ def write_snapshot(snapshot: Snapshot, sources: Sources, facts: Path, folder: Pa
         "rates.csv": kept.sort_values(["item", "region", "from_quantity"], key=sort_key),
         "regions.csv": regions[regions["region"].isin(used)].sort_values("region"),
     }
+    if snapshot.modes is not None:
+        tables["modes.csv"] = snapshot.modes.sort_values(["region", "mode", "spot", "instance_type"])
     if snapshot.references is not None:
         tables["references.csv"] = snapshot.references.sort_values(["check", "region", "instance_type"])
     if snapshot.extras is not None:

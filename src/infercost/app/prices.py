@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from infercost.app.impacts import Asked, ask_targets, impacts
 from infercost.app.pricebook import LATEST, discounted, lock_prices, open_book
@@ -20,6 +20,7 @@ from infercost.domain.price_report import (
     PricePoint,
     PriceRow,
 )
+from infercost.domain.refresh import ExtraKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_prices", "compare_prices", "pin_prices", "show_prices"]
 
+_KINDS_OF_EXTRAS = frozenset(get_args(ExtraKind))
 MOST_WITH_HISTORY = 200
 """Rows above which history is left out: reading every snapshot for a whole region helps nobody."""
 
@@ -69,7 +71,7 @@ def show_prices(
     from infercost.registry import all_providers
 
     chosen = choose_providers(all_providers(), providers)
-    book = open_book(chosen.values(), prices=prices)
+    book = open_book(chosen.values(), prices=prices, every_mode=True)
     where = _regions(chosen, book, regions)
     entries = [entry for volume in book.volumes.values() for entry in _entries(volume)]
     if kinds:
@@ -124,8 +126,8 @@ def compare_prices(
     from infercost.registry import all_providers
 
     chosen = choose_providers(all_providers(), providers)
-    after = open_book(chosen.values(), prices=LATEST)
-    before = open_book(chosen.values(), prices=since) if since else _shipped(chosen)
+    after = open_book(chosen.values(), prices=LATEST, every_mode=True)
+    before = open_book(chosen.values(), prices=since, every_mode=True) if since else _shipped(chosen)
     day = today or datetime.now(UTC).date()
     scope = choose_regions(chosen, after.catalogs, regions) if regions else None
     changes = [
@@ -160,7 +162,7 @@ def check_prices(*, providers: Sequence[str] | None = None, prices: str | None =
     from infercost.store.references import check_references, load_references
 
     chosen = choose_providers(all_providers(), providers)
-    book = open_book(chosen.values(), prices=prices)
+    book = open_book(chosen.values(), prices=prices, every_mode=True)
     day = today or datetime.now(UTC).date()
     findings: list[CheckedFinding] = []
     warnings = list(book.warnings)
@@ -246,7 +248,7 @@ def _entries(volume: Volume) -> Iterator[_Entry]:
     from infercost.store.extras import read_extras
 
     for offer in volume.catalog.offers:
-        yield _Entry(offer.mode, offer.region, offer.instance_type, offer, volume)
+        yield _Entry(offer.kind, offer.region, offer.instance_type, offer, volume)
     for rate in volume.catalog.rates:
         yield _Entry("rate", rate.region, rate.item, rate, volume)
     for extra in read_extras(volume.snapshot.location):
@@ -267,8 +269,7 @@ def _row(entry: _Entry) -> PriceRow:
     row = replace(row, as_of=price.as_of, source=price.source)
     if isinstance(price, Rate):
         return replace(row, from_quantity=price.from_quantity)
-    other = "" if price.applies_to == price.kind else price.applies_to
-    terms = ", ".join(text for text in (price.term, price.payment, other) if text)
+    terms = ", ".join(text for text in (price.term, price.payment, price.applies_to) if text)
     return replace(row, terms=terms, note="shown only: estimates do not use it")
 
 
@@ -304,7 +305,7 @@ def _with_history(rows: Sequence[PriceRow], providers: Mapping[str, Provider]) -
             source = Source(row.provider, providers[row.provider].catalog_package, row.currency)
             known[row.provider] = list(_readable(list_snapshots(source)))
         past = known[row.provider]
-        if len(past) < 2 or row.kind not in {"realtime", "serverless", "rate"}:
+        if len(past) < 2 or row.kind in _KINDS_OF_EXTRAS:
             yield row
             continue
         yield replace(row, history=tuple(PricePoint(s.as_of, _lookup(c, row), c.sha256) for s, c in past))
@@ -315,7 +316,7 @@ def _readable(snapshots: Iterable[Snapshot]) -> Iterator[tuple[Snapshot, Catalog
 
     for snapshot in snapshots:
         try:
-            yield snapshot, snapshot.catalog()
+            yield snapshot, snapshot.catalog(every_mode=True)
         except ArtifactError:
             continue
 
@@ -325,7 +326,7 @@ def _lookup(catalog: Catalog, row: PriceRow) -> Decimal | None:
         same = (r for r in catalog.rates if (r.item, r.region, r.from_quantity) == (row.name, row.region, row.from_quantity))
         return next((r.price for r in same if r.unit == row.unit), None)
     key = (row.region, row.kind, row.name, row.unit)
-    return next((o.price for o in catalog.offers if (o.region, o.mode, o.instance_type, o.unit) == key), None)
+    return next((o.price for o in catalog.offers if (o.region, o.kind, o.instance_type, o.unit) == key), None)
 
 
 def _shipped(chosen: Mapping[str, Provider]) -> Book:
@@ -335,5 +336,5 @@ def _shipped(chosen: Mapping[str, Provider]) -> Book:
     volumes = {}
     for name, provider in chosen.items():
         (snapshot,) = (s for s in list_snapshots(Source(name, provider.catalog_package)) if s.serial == 0)
-        volumes[name] = Volume(snapshot, snapshot.catalog())
+        volumes[name] = Volume(snapshot, snapshot.catalog(every_mode=True))
     return Book(volumes)

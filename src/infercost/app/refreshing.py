@@ -45,7 +45,7 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     """What the source does not say, or says in a way that was not understood."""
     extras: int = 0
-    """Prices of other modes and commitments that were kept beside."""
+    """Prices of commitments, fees and the like that were kept beside."""
     error: InfercostError | None = None
     """Why nothing was kept; the prices from before remain."""
 
@@ -205,7 +205,7 @@ def _current(provider: Provider, currency: str) -> Catalog | None:
     from infercost.store.snapshots import Source, newest
 
     try:
-        return newest(Source(provider.name, provider.catalog_package, currency))[1]
+        return newest(Source(provider.name, provider.catalog_package, currency), every_mode=True)[1]
     except NoPriceError:
         return None
 
@@ -215,7 +215,7 @@ def _refuse_losses(catalog: Catalog, before: Catalog | None, regions: Sequence[s
     if before is None:
         return
     scope = set(regions or before.regions)
-    had, has = (sum(o.price is not None and o.region in scope for o in c.offers) for c in (before, catalog))
+    had, has = (sum(o.answers and o.price is not None and o.region in scope for o in c.offers) for c in (before, catalog))
     if has < had * LEAST_KEPT:
         raise ProviderError(
             f"{catalog.provider}: the source prices {has:,} offers where {had:,} were known, which is not believed; the last"

@@ -30,8 +30,8 @@ class PriceRow:
     provider: str
     region: str
     kind: str
-    """``realtime`` or ``serverless`` (compute that estimates use), ``rate`` (beside compute), or what else the
-    source prices: ``batch``, ``async``, ``spot``, ``savings_plan`` …; those are shown and not used by estimates."""
+    """``realtime`` or ``serverless`` (compute that estimates rank); ``async``, ``batch`` or ``batch_spot``, which promise
+    something else; ``rate`` (beside compute); or what else the source prices: ``savings_plan``, ``reservation`` …"""
     name: str
     """Instance type, serverless size, or rate item."""
     price: Decimal | None
@@ -69,7 +69,7 @@ class PriceChange:
     provider: str
     region: str
     kind: str
-    """``realtime``, ``serverless`` or ``rate``."""
+    """As on a ``PriceRow``."""
     name: str
     unit: str
     change: Literal["added", "removed", "changed", "priced", "unpriced"]

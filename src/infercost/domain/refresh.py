@@ -12,12 +12,9 @@ from infercost.domain.hardware import Hardware
 from infercost.domain.price import Catalog
 
 ExtraKind = Literal[
-    "async",
-    "batch",
     "serverless_provisioned",
     "serverless_provisioned_duration",
     "spot",
-    "low_priority",
     "savings_plan",
     "reservation",
     "management_fee",
@@ -27,7 +24,7 @@ ExtraKind = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraPrice:
-    """A price that the source states and that is no list price of a catalog's offer."""
+    """A price that the source states and that is no offer of a catalog: a commitment, a fee, a part of a machine."""
 
     provider: str
     kind: ExtraKind

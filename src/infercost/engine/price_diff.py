@@ -45,7 +45,7 @@ def _order(key: _Key) -> tuple[str, str, str, str, Decimal | int]:
 
 
 def _prices(catalog: Catalog) -> dict[_Key, Decimal | None]:
-    found: dict[_Key, Decimal | None] = {_Key(o.region, o.mode, o.instance_type, o.unit, None): o.price for o in catalog.offers}
+    found: dict[_Key, Decimal | None] = {_Key(o.region, o.kind, o.instance_type, o.unit, None): o.price for o in catalog.offers}
     return found | {_Key(r.region, "rate", r.item, r.unit, r.from_quantity.normalize()): r.price for r in catalog.rates}
 
 

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["Client", "RetryPolicy", "same_origin"]
+__all__ = ["CHANGED", "Client", "RetryPolicy", "same_origin"]
+
+CHANGED = "the last prices are kept; update infercost: pip install --upgrade infercost"
+"""What to do when a source is no longer what this release reads."""
 
 T = TypeVar("T")
 
@@ -261,7 +264,7 @@ class Client:
             return parse(self._body(self._paths(name)[0], kept))
         except msgspec.ValidationError as error:
             self.forget(name)
-            raise self._error(url, f"the source has changed its format: {error}", _CHANGED) from error
+            raise self._error(url, f"the source has changed its format: {error}", CHANGED) from error
         except (msgspec.DecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             self.forget(name)
             raise _Again(f"the document is damaged or cut off ({error})") from error
@@ -358,9 +361,6 @@ class Client:
             reason = reason.replace(value, "…")
         remedy = remedy or f"the last prices are kept; try again with: infercost prices refresh --provider {self.provider}"
         return ProviderError(f"{self.provider}: {shown}: {reason}; {remedy}")
-
-
-_CHANGED = "the last prices are kept; update infercost: pip install --upgrade infercost"
 
 
 def _validators(kept: _Kept) -> dict[str, str]:

@@ -27,19 +27,50 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "defects", "split_name", "verify_catalog"]
 
 GEOGRAPHIES = frozenset({"us", "ca", "mx", "sa", "eu", "me", "af", "apac", "gov"})
-OFFER_UNITS = {"realtime": "hour", "serverless": "second"}
+OFFER_UNITS = {"realtime": "hour", "serverless": "second", "async": "hour", "batch": "hour"}
+_DATA = ("GB", "GiB")
+_STORED = ("GB-month", "GiB-month")
 RATE_UNITS = {
-    "endpoint_storage_gb_month": ("GB-month", "GiB-month"),
-    "data_in_gb": ("GB", "GiB"),
-    "data_out_gb": ("GB", "GiB"),
-    "egress_internet_gb": ("GB", "GiB"),
-    "logs_ingest_gb": ("GB", "GiB"),
-    "registry_gb_month": ("GB-month", "GiB-month"),
-    "object_storage_gb_month": ("GB-month", "GiB-month"),
+    "endpoint_storage_gb_month": _STORED,
+    "data_in_gb": _DATA,
+    "data_out_gb": _DATA,
+    "async_data_gb": _DATA,
+    "egress_internet_gb": _DATA,
+    "egress_internet_australia_gb": _DATA,
+    "egress_internet_china_gb": _DATA,
+    "egress_inter_region_gb": _DATA,
+    "egress_us_east_gb": _DATA,
+    "egress_inter_zone_gb": _DATA,
+    "logs_ingest_gb": _DATA,
+    "logs_storage_gb_month": _STORED,
+    "metrics_ingest_mib": ("MiB",),
+    "metric_samples_10m": ("10M samples",),
+    "custom_metric_month": ("metric-month",),
+    "alarm_month": ("alarm-month",),
+    "registry_gb_month": _STORED,
+    "registry_day": ("day",),
+    "object_storage_gb_month": _STORED,
+    "object_writes_10k": ("10k requests",),
+    "object_reads_10k": ("10k requests",),
+    "load_balancer_hour": ("hour",),
+    "load_balancer_lcu_hour": ("LCU-hour",),
+    "load_balancer_gb": _DATA,
+    "nat_hour": ("hour",),
+    "nat_vm_hour": ("VM-hour",),
+    "nat_gb": _DATA,
+    "kms_key_month": ("key-month",),
+    "kms_requests_10k": ("10k requests",),
+    "private_endpoint_hour": ("hour",),
+    "private_endpoint_gb": _DATA,
 }
+"""The units that each standard rate may have. A provider may have items of its own, in one of these units."""
+_KNOWN_UNITS = frozenset(unit for units in RATE_UNITS.values() for unit in units)
 PLAUSIBLE_USD = {"hour": (Decimal("0.001"), Decimal(1000)), "second": (Decimal("0.000001"), Decimal("0.01"))}
 """Outside of this a price is in another unit or currency, or belongs to another row."""
 MAX_RATE_USD = Decimal(10)
+MODE_RATIOS = {False: (Decimal("0.8"), Decimal("1.25")), True: (Decimal("0.02"), Decimal("0.999"))}
+"""What an asynchronous or batch hour may cost as a multiple of the real-time one, and surplus capacity (True) of the same
+mode on dedicated machines, else of real-time."""
 
 SIZE_RATIO_TOLERANCE = 0.10
 """How far (natural log) one size may stray from its family's usual proportions in one region."""
@@ -76,7 +107,7 @@ def verify_catalog(
     Returns:
         Findings in the order of the checks; those covered by an explanation carry its reason.
     """
-    checks = (_catalog_fields, _regions, _offer_rows, _rate_rows, _rate_tiers, _size_order, _proportions)
+    checks = (_catalog_fields, _regions, _offer_rows, _mode_ratios, _rate_rows, _rate_tiers, _size_order, _proportions)
     found = [*(finding for check in checks for finding in check(catalog, today)), *also]
     used: set[Explanation] = set()
     explained = [_explain(finding, explanations, used) for finding in found]
@@ -162,7 +193,7 @@ def _regions(catalog: Catalog, _today: date) -> Iterator[Finding]:
 
 
 def _offer_rows(catalog: Catalog, _today: date) -> Iterator[Finding]:
-    keys = Counter((offer.region, offer.mode, offer.instance_type) for offer in catalog.offers)
+    keys = Counter((offer.region, offer.kind, offer.instance_type) for offer in catalog.offers)
     for key, count in keys.items():
         if count > 1:
             yield Finding("duplicate", "/".join(key), f"{count} offers")
@@ -178,11 +209,30 @@ def _offer_rows(catalog: Catalog, _today: date) -> Iterator[Finding]:
                 yield Finding("price", where, f"{offer.price} USD a {offer.unit} is outside {low} … {high}")
 
 
+def _mode_ratios(catalog: Catalog, _today: date) -> Iterator[Finding]:
+    """Other modes cost about what real-time does, and surplus capacity costs less than dedicated."""
+    prices = {(o.region, o.kind, o.instance_type): o.price for o in catalog.offers if o.price}
+    for offer in catalog.offers:
+        if offer.answers or not offer.price:
+            continue
+        like = (offer.mode, "realtime") if offer.spot else ("realtime",)
+        base = next((price for kind in like if (price := prices.get((offer.region, kind, offer.instance_type)))), None)
+        if base is None:
+            continue
+        low, high = MODE_RATIOS[offer.spot]
+        ratio = offer.price / base
+        if not low <= ratio <= high:
+            where = f"{offer.region}/{offer.instance_type}"
+            yield Finding("mode ratio", where, f"{offer.kind} at {ratio:.3f} x {base}, outside {low} … {high}")
+
+
 def _rate_rows(catalog: Catalog, today: date) -> Iterator[Finding]:
     for rate in catalog.rates:
         where = f"{rate.region}/{rate.item}"
-        if rate.item in RATE_UNITS and rate.unit not in RATE_UNITS[rate.item]:
-            yield Finding("unit", where, f"{rate.unit!r}, expected {' or '.join(RATE_UNITS[rate.item])}")
+        if rate.unit not in RATE_UNITS.get(rate.item, _KNOWN_UNITS):
+            yield Finding(
+                "unit", where, f"{rate.unit!r}, expected {' or '.join(RATE_UNITS.get(rate.item, sorted(_KNOWN_UNITS)))}"
+            )
         if rate.region != "*" and rate.region not in catalog.regions:
             yield Finding("region", where, "a rate in a region that is not listed")
         if not (rate.price.is_finite() and 0 <= rate.price <= MAX_RATE_USD):
@@ -214,10 +264,10 @@ def _rate_tiers(catalog: Catalog, _today: date) -> Iterator[Finding]:
 
 
 def _families(catalog: Catalog) -> Mapping[tuple[str, str, str], list[tuple[float, Offer]]]:
-    """Priced offers by (region, mode, family), by size."""
+    """Priced offers that answer, by (region, mode, family), by size. Other modes are held against these."""
     groups: dict[tuple[str, str, str], list[tuple[float, Offer]]] = defaultdict(list)
     for offer in catalog.offers:
-        if offer.price is not None and offer.price > 0:
+        if offer.answers and offer.price is not None and offer.price > 0:
             family, size = split_name(offer.instance_type)
             groups[offer.region, offer.mode, family].append((size, offer))
     for members in groups.values():

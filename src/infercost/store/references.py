@@ -70,7 +70,7 @@ def check_references(catalog: Catalog, references: Sequence[Reference]) -> tuple
     """
     if catalog.currency != "USD":
         return (), (f"{catalog.provider}: prices in {catalog.currency} are not compared with raw machines (those are in USD)",)
-    offers = {(o.region, o.instance_type): o.price for o in catalog.offers if o.mode == "realtime"}
+    offers = {(o.region, o.instance_type): o.price for o in catalog.offers if o.kind == "realtime"}
     findings: list[Finding] = []
     apart = 0
     for reference in references:

@@ -1,12 +1,13 @@
 """The form of a price snapshot: a folder with a hashed manifest and CSV tables.
 
 ``manifest.json`` says where the prices come from, how old they are and what they do not cover, and
-holds the SHA-256 of the tables; ``offers.csv``, ``modes.csv``, ``rates.csv`` and ``regions.csv`` are
-read by header. ``offers.csv`` has what answers while the caller waits; ``modes.csv``, which need not be
-there, the other modes and surplus capacity, and is read where they are asked for. An empty price means that the offer is listed without one. Shipped snapshots and refreshed
-ones have the same form, so one reader and one set of checks serve both. The same catalog gives the
-same bytes: rows sorted, LF, decimals in one canonical form, no clock.
-``docs/adr/0002-price-book-format.md`` says why it looks like this.
+holds the SHA-256 of the tables, which are read by header. ``offers.csv`` has the offers that answer
+while the caller waits; ``modes.csv``, which need not be there, has the other modes and surplus
+capacity, and is read where they are asked for; ``rates.csv`` and ``regions.csv`` have the rest. An
+empty price means that the offer is listed without one. Shipped snapshots and refreshed ones have the
+same form, so one reader and one set of checks serve both. The same catalog gives the same bytes: rows
+sorted, LF, decimals in one canonical form, no clock. ``docs/adr/0002-price-book-format.md`` says why it
+looks like this.
 """
 
 from __future__ import annotations

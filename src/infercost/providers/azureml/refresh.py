@@ -7,22 +7,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-import msgspec
 
 from infercost.domain.errors import ProviderError
 from infercost.domain.price import Offer
 from infercost.domain.refresh import ExtraPrice, Finding, Refreshed
 from infercost.providers._catalogs import choose_regions, kept_rates
-from infercost.providers._http import Client, same_origin
+from infercost.providers._http import CHANGED, Client
+from infercost.providers._paging import Pages
 from infercost.providers.azureml._retail_prices import Meters, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from infercost.domain.hardware import Hardware
@@ -41,8 +38,8 @@ _MOST_PAGES = 1000
 _PAGE_REUSE_S = 3600.0
 """Pages of an interrupted refresh are taken again for so long."""
 _DEFAULT_REGION = "eastus"
-_CHANGED = "the last prices are kept; update infercost: pip install --upgrade infercost"
-_EXTRAS: dict[str, ExtraKind] = {"spot": "spot", "low_priority": "low_priority", "reservation": "reservation"}
+_LABELS = {"list": "", "low_priority": " (low priority)"}
+_EXTRAS: dict[str, ExtraKind] = {"spot": "spot", "reservation": "reservation"}
 
 
 def refresh(
@@ -59,9 +56,10 @@ def refresh(
 ) -> Refreshed:
     """Read Azure ML's list prices; see ``infercost.domain.refresh.Refresh``.
 
-    The VM sizes are those of ``shipped``. Spot, Low Priority, savings-plan and reservation prices
-    are returned beside the catalog. Rates other than compute are kept as shipped, and left out
-    where ``currency`` is not theirs.
+    The VM sizes are those of ``shipped``, and so is which of them compute clusters take: those that it
+    has batch offers for. Low Priority prices become batch offers on surplus capacity; Spot (which Azure
+    ML does not use), savings-plan and reservation prices are returned beside the catalog. Rates other
+    than compute are kept as shipped, and left out where ``currency`` is not theirs.
 
     Raises:
         ProviderError: the API cannot be read, or no longer prices any of the sizes.
@@ -71,15 +69,18 @@ def refresh(
         choose_regions(shipped, regions, shipped.regions)
     skus = sorted({offer.instance_type for offer in shipped.offers})
     client = Client("azureml", folder, policy=policy, on_progress=on_progress)
-    pages = _Pages(client, (endpoint or ENDPOINT).rstrip("/"), currency)
+    pages = Pages(client, (endpoint or ENDPOINT).rstrip("/"), Page, most=_MOST_PAGES, reuse_s=_PAGE_REUSE_S)
     meters = Meters(client.policy.now().date().isoformat())
     for start in range(0, len(skus), _SKUS_A_QUERY):
-        for item in pages.items(skus[start : start + _SKUS_A_QUERY], regions):
-            meters.add(item)
+        question = _question(pages.base, currency, skus[start : start + _SKUS_A_QUERY], regions)
+        for page in pages.follow(question, lambda page: page.next_page or None):
+            for item in page.items:
+                _check_currency(item, pages.base, currency)
+                meters.add(item)
     sold = {region for kind, region, _, _ in meters.found() if kind == "list"}
     if not sold:
         raise ProviderError(
-            f"azureml: {pages.base}: the source has changed: no hourly Linux price for any of {len(skus)} VM sizes; {_CHANGED}"
+            f"azureml: {pages.base}: the source has changed: no hourly Linux price for any of {len(skus)} VM sizes; {CHANGED}"
         )
     places, findings = choose_regions(shipped, regions, sold if regions is None else shipped.regions)
     offers, not_priced = _offers(meters, skus, places, shipped, everywhere=regions is None)
@@ -106,62 +107,21 @@ def refresh(
     return Refreshed(catalog=catalog, extras=_extras(meters, set(places)), findings=(*findings, *not_priced))
 
 
-class _Pages:
-    """Follows the pages of queries."""
+def _question(base: str, currency: str, skus: Sequence[str], regions: Sequence[str] | None) -> str:
+    """The URL that asks for these sizes, in all regions or in these."""
+    condition = f"serviceName eq 'Virtual Machines' and ({_any('armSkuName', skus)})"
+    if regions is not None:
+        condition += f" and ({_any('armRegionName', sorted(set(regions)))})"
+    query = f"api-version={_API_VERSION}&currencyCode={quote(repr(currency))}&$filter={quote(condition)}"
+    return f"{base}/api/retail/prices?{query}"
 
-    def __init__(self, client: Client, base: str, currency: str) -> None:
-        self.base = base
-        self.oldest: datetime = client.policy.now()
-        self._client = client
-        self._currency = currency
-        self._names: list[str] = []
 
-    def items(self, skus: Sequence[str], regions: Sequence[str] | None) -> Iterator[Item]:
-        """Every item of these sizes, in all regions or in these.
-
-        Raises:
-            ProviderError: the API cannot be read; or its pages lead in a circle or to another host;
-                or it answers in another currency.
-        """
-        link: str | None = self._first(skus, regions)
-        followed: set[str] = set()
-        while link is not None:
-            if link in followed or len(followed) >= _MOST_PAGES:
-                raise ProviderError(f"azureml: {self.base}: the pages of the answer do not end; {_CHANGED}")
-            followed.add(link)
-            page = self._page(link)
-            for item in page.items:
-                if item.currency != self._currency:
-                    raise ProviderError(
-                        f"azureml: {self.base}: asked for {self._currency}, got {item.currency};"
-                        " choose a currency that Azure bills in, or leave --currency out"
-                    )
-                yield item
-            link = page.next_page or None
-            if link is not None and not same_origin(link, self.base):
-                raise ProviderError(
-                    f"azureml: {self.base}: the next page is on another host, which is not followed; {_CHANGED}"
-                )
-
-    def forget(self) -> None:
-        """Remove the pages that were kept."""
-        for name in self._names:
-            self._client.forget(name)
-
-    def _page(self, link: str) -> Page:
-        name = f"azureml-{sha256(link.encode()).hexdigest()[:16]}.json"
-        self._names.append(name)
-        label = f"page {len(self._names)}"
-        page, received = self._client.read(link, name, msgspec.json.Decoder(Page).decode, label=label, reuse_s=_PAGE_REUSE_S)
-        self.oldest = min(self.oldest, received)
-        return page
-
-    def _first(self, skus: Sequence[str], regions: Sequence[str] | None) -> str:
-        condition = f"serviceName eq 'Virtual Machines' and ({_any('armSkuName', skus)})"
-        if regions is not None:
-            condition += f" and ({_any('armRegionName', sorted(set(regions)))})"
-        query = f"api-version={_API_VERSION}&currencyCode={quote(repr(self._currency))}&$filter={quote(condition)}"
-        return f"{self.base}/api/retail/prices?{query}"
+def _check_currency(item: Item, base: str, currency: str) -> None:
+    if item.currency != currency:
+        raise ProviderError(
+            f"azureml: {base}: asked for {currency}, got {item.currency}; choose a currency that Azure bills in, or leave"
+            " --currency out"
+        )
 
 
 def _any(field: str, values: Sequence[str]) -> str:
@@ -173,24 +133,30 @@ def _offers(
 ) -> tuple[tuple[Offer, ...], list[Finding]]:
     """An offer for each size in each region that sells it; sizes that none sells stay listed, without a price."""
     offers, findings = [], []
+    clusters = {offer.instance_type for offer in shipped.offers if offer.mode == "batch"}
     for key in meters.found():
         kind, region, sku, _ = key
-        if kind == "list" and region in places:
-            item, reason = meters.one(key)
-            offers.append(Offer("azureml", region, "realtime", sku, item.price.normalize() + 0 if item else None, "hour"))
-            if item is None:
-                findings.append(Finding(provider="azureml", subject=f"{region}/{sku}", reason=reason))
-    unsold = set(skus) - {offer.instance_type for offer in offers}
+        if region not in places or kind not in {"list", "low_priority"} or (kind == "low_priority" and sku not in clusters):
+            continue
+        item, reason = meters.one(key)
+        price = item.price.normalize() + 0 if item else None
+        if kind == "list":
+            offers.append(Offer("azureml", region, "realtime", sku, price, "hour"))
+        if sku in clusters:
+            offers.append(Offer("azureml", region, "batch", sku, price, "hour", spot=kind == "low_priority"))
+        if item is None:
+            findings.append(Finding(provider="azureml", subject=f"{region}/{sku}{_LABELS[kind]}", reason=reason))
+    unsold = set(skus) - {offer.instance_type for offer in offers if offer.answers}
     listed = {offer.instance_type: offer.region for offer in shipped.offers if offer.flag == "N" and offer.region in places}
     for sku in sorted(unsold if everywhere else unsold & set(listed)):
         region = listed.get(sku, _DEFAULT_REGION)
         offers.append(Offer("azureml", region, "realtime", sku, None, "hour", "N"))
         findings.append(Finding(provider="azureml", subject=sku, reason="the source has no price for it in any region"))
-    return tuple(sorted(offers, key=lambda offer: (offer.region, offer.mode, offer.instance_type))), findings
+    return tuple(sorted(offers, key=lambda o: (o.region, o.kind, o.instance_type))), findings
 
 
 def _extras(meters: Meters, places: set[str]) -> tuple[ExtraPrice, ...]:
-    """Spot, Low Priority, reservations and savings plans, each where exactly one price is stated."""
+    """Spot, reservations and savings plans, each where exactly one price is stated."""
     extras = []
     for key in meters.found():
         kind, region, sku, term = key

@@ -6,12 +6,12 @@ import re
 from collections import defaultdict
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from infercost.domain.errors import ProviderError, UsageError
-from infercost.domain.price import Offer, Rate
+from infercost.domain.price import ANSWERING, Offer, Rate
 from infercost.domain.refresh import ExtraPrice, Finding, Refreshed
 from infercost.providers._catalogs import choose_regions, kept_rates
 from infercost.providers._http import Client
@@ -35,10 +35,13 @@ _OFFER_INDEX = "/offers/v1.0/aws/AmazonSageMaker/current/region_index.json"
 _SAVINGS_INDEX = "/savingsPlan/v1.0/aws/AWSMachineLearningSavingsPlans/current/region_index.json"
 
 _UNITS = {"hrs": "hour", "hours": "hour", "seconds": "second", "second": "second", "gb": "GB", "gb-mo": "GB-month"}
-_OFFERS: dict[str, tuple[Mode, str]] = {"realtime": ("realtime", "hour"), "serverless": ("serverless", "second")}
-_EXTRAS: dict[str, tuple[ExtraKind, str]] = {
+_OFFERS: dict[str, tuple[Mode, str]] = {
+    "realtime": ("realtime", "hour"),
+    "serverless": ("serverless", "second"),
     "async": ("async", "hour"),
     "batch": ("batch", "hour"),
+}
+_EXTRAS: dict[str, tuple[ExtraKind, str]] = {
     "provisioned": ("serverless_provisioned", "second"),
     "provisioned_duration": ("serverless_provisioned_duration", "second"),
 }
@@ -63,9 +66,9 @@ def refresh(
 ) -> Refreshed:
     """Read SageMaker's list prices; see ``infercost.domain.refresh.Refresh``.
 
-    Real-time hosting and serverless become offers; data in and out and endpoint storage become
-    rates. Asynchronous inference, batch transform, provisioned concurrency and Machine Learning
-    Savings Plans are returned beside the catalog.
+    Real-time hosting, serverless, asynchronous inference and batch transform become offers; data in
+    and out and endpoint storage become rates. Provisioned concurrency and Machine Learning Savings
+    Plans are returned beside the catalog.
 
     Raises:
         ProviderError: the price list cannot be read.
@@ -136,7 +139,7 @@ class _Rows:
         mode, unit = _OFFERS[kind]
         price, reason = _one_price(rows, unit)
         if reason:
-            self._find(f"{place}/{name}", reason)
+            self._find(f"{place}/{name}" + ("" if mode in ANSWERING else f" ({mode})"), reason)
         flag = "E" if re.match(r"ml\.eia\d", name) else ""
         self.offers.append(Offer("sagemaker", place, mode, name, price, unit, flag))
 
@@ -146,14 +149,13 @@ class _Rows:
         if price is None:
             self._find(f"{place}/{name} ({kind.replace('_', ' ')})", reason)
             return
-        applies_to = {"async": "async", "batch": "batch"}.get(kind, "serverless")
         self.extras.append(
             ExtraPrice(
                 provider="sagemaker",
                 kind=extra,
                 region=place,
                 instance_type=name,
-                applies_to=cast("Mode", applies_to),
+                applies_to="serverless",
                 price=price,
                 unit=unit,
             )

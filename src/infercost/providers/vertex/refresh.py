@@ -10,23 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import msgspec
 import urllib3
 
 from infercost.domain.errors import ProviderError
 from infercost.domain.price import Offer
 from infercost.domain.refresh import ExtraPrice, Finding, Refreshed
 from infercost.providers._catalogs import choose_regions, kept_rates
-from infercost.providers._http import Client
+from infercost.providers._http import CHANGED, Client
+from infercost.providers._paging import Pages
 from infercost.providers.vertex._skus import Rates, SkuPage, is_prediction, parts_of, read_description, unit_price
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from infercost.domain.hardware import Hardware
-    from infercost.domain.price import Catalog
+    from infercost.domain.price import Catalog, Mode
     from infercost.domain.refresh import RefreshProgress
     from infercost.providers._http import RetryPolicy
     from infercost.providers.vertex._skus import Part, Sku
@@ -41,7 +40,9 @@ _MOST_PAGES = 200
 _KEY_VARIABLE = "GOOGLE_API_KEY"
 _SCOPE = "https://www.googleapis.com/auth/cloud-billing.readonly"
 _DEFAULT_REGION = "us-central1"
-_CHANGED = "the last prices are kept; update infercost: pip install --upgrade infercost"
+_NODE_MODES: tuple[Mode, ...] = ("realtime", "batch")
+_SPOT_FLAG = "M"
+_FLAGS = {_SPOT_FLAG: "the sum of the Spot SKUs of its parts; whether a management fee comes on top is not known"}
 
 
 def refresh(
@@ -58,8 +59,9 @@ def refresh(
 ) -> Refreshed:
     """Read Vertex AI's list prices; see ``infercost.domain.refresh.Refresh``.
 
-    A node's price is vCPUs × core + GiB × memory + GPUs × GPU. A machine type of ``shipped`` that
-    lacks one of these in a region is listed there without a price; the findings say what is missing.
+    A node's price is vCPUs × core + GiB × memory + GPUs × GPU; the same SKUs bill online and batch
+    prediction. A machine type of ``shipped`` that lacks one of these in a region is listed there without a
+    price; the findings say what is missing. Spot nodes are offers where all their parts have Spot SKUs.
 
     Raises:
         ProviderError: the catalog cannot be read, or holds no prediction SKU; or there is no key.
@@ -67,24 +69,29 @@ def refresh(
     """
     base = (endpoint or ENDPOINT).rstrip("/")
     client = Client("vertex", folder, policy=policy, headers=_credentials(api_key), on_progress=on_progress)
-    listing = _Listing(client, base, currency)
+    pages = Pages(client, base, SkuPage, most=_MOST_PAGES)
+    first = f"{base}/v1/services/{SERVICE}/skus?currencyCode={quote(currency)}&pageSize={_PAGE_SIZE}"
     book = _Book(currency, client.policy.now().date().isoformat())
-    for sku in listing.skus():
-        book.add(sku)
-    listing.forget()
+    for page in pages.follow(
+        first, lambda page: f"{first}&pageToken={quote(page.next_page, safe='')}" if page.next_page else None
+    ):
+        for sku in page.skus:
+            book.add(sku)
+    # Their tokens are good for one listing only.
+    pages.forget()
     if not book.rates.regions():
         raise ProviderError(
-            f"vertex: {base}: the source has changed: no SKU for the parts of an Online/Batch Prediction node; {_CHANGED}"
+            f"vertex: {base}: the source has changed: no SKU for the parts of an Online/Batch Prediction node; {CHANGED}"
         )
     places, findings = choose_regions(shipped, regions, book.rates.regions())
-    offers, not_priced = _offers(book.rates, shipped, places, hardware or {})
+    offers, not_priced = _offers(book, shipped, places, hardware or {})
     rates = kept_rates(shipped, places, ()) if currency == shipped.currency else ()
     if not rates and shipped.rates:
         reason = f"no rate in {currency} for storage, egress, logs and registry; those known are in {shipped.currency}"
         not_priced.append(Finding(provider="vertex", subject="rates", reason=reason))
     catalog = replace(
         shipped,
-        as_of=listing.oldest.date().isoformat(),
+        as_of=pages.oldest.date().isoformat(),
         source=f"Cloud Billing Catalog, Vertex AI Online/Batch Prediction ({base}/v1/services/{SERVICE}/skus)",
         licence="Google public price list",
         currency=currency,
@@ -94,7 +101,7 @@ def refresh(
         offers=offers,
         rates=rates,
         regions={place: shipped.regions[place] for place in places},
-        flags={},
+        flags=_FLAGS if any(offer.spot for offer in offers) else {},
     )
     extras = tuple(extra for extra in book.extras if extra.region in places)
     return Refreshed(catalog=catalog, extras=extras, findings=(*findings, *book.findings(), *not_priced))
@@ -136,46 +143,12 @@ def _login_token() -> str | None:
     return str(credentials.token)
 
 
-class _Listing:
-    """Follows the pages of the list of SKUs."""
-
-    def __init__(self, client: Client, base: str, currency: str) -> None:
-        self.oldest: datetime = client.policy.now()
-        self._client = client
-        self._base = base
-        self._url = f"{base}/v1/services/{SERVICE}/skus?currencyCode={quote(currency)}&pageSize={_PAGE_SIZE}"
-        self._names: list[str] = []
-
-    def skus(self) -> Iterator[Sku]:
-        """Every SKU of the service, page by page."""
-        decode = msgspec.json.Decoder(SkuPage).decode
-        token = ""
-        followed: set[str] = set()
-        while True:
-            url = self._url + (f"&pageToken={quote(token, safe='')}" if token else "")
-            name = f"vertex-{len(followed):03}.json"
-            self._names.append(name)
-            page, received = self._client.read(url, name, decode, label=f"page {len(followed) + 1}")
-            self.oldest = min(self.oldest, received)
-            yield from page.skus
-            followed.add(token)
-            token = page.next_page
-            if not token:
-                return
-            if token in followed or len(followed) >= _MOST_PAGES:
-                raise ProviderError(f"vertex: {self._base}: the pages of the answer do not end; {_CHANGED}")
-
-    def forget(self) -> None:
-        """Remove the pages: their tokens are good for one listing only."""
-        for name in self._names:
-            self._client.forget(name)
-
-
 class _Book:
     """Sorts SKUs into rates, extras and what was not understood."""
 
     def __init__(self, currency: str, today: str) -> None:
         self.rates = Rates()
+        self.spot_rates = Rates()
         self.extras: list[ExtraPrice] = []
         self._currency = currency
         self._today = today
@@ -200,6 +173,8 @@ class _Book:
         elif kind == "list":
             self.rates.add(sku.regions, part, price)
         else:
+            if kind == "spot":
+                self.spot_rates.add(sku.regions, part, price)
             self.extras += [
                 ExtraPrice(
                     provider="vertex",
@@ -224,21 +199,26 @@ class _Book:
 
 
 def _offers(
-    rates: Rates, shipped: Catalog, places: Iterable[str], hardware: Mapping[str, Hardware]
+    book: _Book, shipped: Catalog, places: Iterable[str], hardware: Mapping[str, Hardware]
 ) -> tuple[tuple[Offer, ...], list[Finding]]:
     """An offer wherever all parts are priced, and one without a price wherever the book knows the machine type."""
     known = {(offer.region, offer.instance_type) for offer in shipped.offers}
     types = sorted({name for _, name in known})
-    offers = []
+    offers: list[Offer] = []
     missing: dict[tuple[str, str], list[str]] = defaultdict(list)
     for place in places:
         for name in types:
-            price, reason = _node_price(rates, place, name, hardware.get(name))
+            price, reason = _node_price(book.rates, place, name, hardware.get(name))
             if price is None and (place, name) not in known:
                 continue
+            offers.append(Offer("vertex", place, "realtime", name, price, "hour"))
             if price is None:
                 missing[name, reason].append(place)
-            offers.append(Offer("vertex", place, "realtime", name, price, "hour"))
+                continue
+            offers.append(Offer("vertex", place, "batch", name, price, "hour"))
+            spot, _ = _node_price(book.spot_rates, place, name, hardware.get(name))
+            if spot is not None:
+                offers += (Offer("vertex", place, m, name, spot, "hour", _SPOT_FLAG, spot=True) for m in _NODE_MODES)
     findings = [
         Finding(provider="vertex", subject=name, reason=f"{reason} in {', '.join(where)}")
         for (name, reason), where in sorted(missing.items())
