@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from infercost._version import __version__
-from infercost.domain.errors import ArtifactError, ModelError, UsageError
+from infercost.app.opening import existing, is_saved_profile, locate, opened
+from infercost.domain.errors import ModelError, UsageError
 from infercost.domain.model import Inspection
 from infercost.runtime.names import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    import os
+    from collections.abc import Callable, Sequence
 
-    import numpy as np
-
+    from infercost.app.opening import Asked, Dims, Inputs
     from infercost.domain.estimate import Estimate
     from infercost.domain.model import ModelFacts
     from infercost.domain.profile import Machine, Profile
     from infercost.domain.verdict import Verdict
-    from infercost.runtime.measure import Progress
-
-    Inputs = Mapping[str, np.ndarray] | str | os.PathLike[str]
+    from infercost.runtime.measure import MeasureSettings, Progress
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -33,36 +31,41 @@ DEFAULT_BUDGET_S = 20.0
 
 
 def inspect(
-    model: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, inputs: Inputs | None = None
+    model: str | os.PathLike[str], *, dims: Dims | None = None, inputs: Inputs | None = None, trust: bool = False
 ) -> ModelFacts:
     """Read what a model file says about itself; nothing is timed.
 
     Args:
-        model: path of an ``.onnx`` file (its external data beside it).
-        dims: sizes for symbolic dimensions by name, for example ``{"seq": 128}``.
-        inputs: arrays by input name, or the path of an ``.npz`` file.
+        model: an ``.onnx`` file (its external data beside it), a scikit-learn pickle, a LightGBM or XGBoost file,
+            a Hugging Face folder, or ``module:factory`` of a PyTorch model.
+        dims: sizes for symbolic dimensions by name, for example ``{"seq": 128}``; one may vary over requests,
+            as in ``{"seq": "lognormal:mean=64,p99=384"}``, and counts with its mean here.
+        inputs: arrays by input name; an ``.npz``, ``.csv`` or ``.parquet`` file; or a function ``make(batch, rng)``
+            that returns arrays by input name, itself or as ``"module:function"``.
+        trust: whether a pickle may be opened, which runs the code in it.
 
     Raises:
-        ModelError: the file is not a model that can be read.
+        ModelError: the file is not a model that can be read, or its conversion does not agree with it.
         InputsError: the inputs do not fit the model.
+        UsageError: a pickle, and it is not trusted.
     """
-    from infercost.runtime.inspect import inspect as read_facts
-
-    return read_facts(existing(model), dims=dims, inputs=_arrays(inputs), inputs_name=_name(inputs))
+    with opened(model, dims=dims, inputs=inputs, trust=trust) as asked:
+        return asked.describe()
 
 
 def inspection(
-    model: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, inputs: Inputs | None = None
+    model: str | os.PathLike[str], *, dims: Dims | None = None, inputs: Inputs | None = None, trust: bool = False
 ) -> Inspection:
     """The same as :func:`inspect`, as an artifact that can be saved and rendered."""
-    return Inspection(infercost_version=__version__, model=inspect(model, dims=dims, inputs=inputs))
+    return Inspection(infercost_version=__version__, model=inspect(model, dims=dims, inputs=inputs, trust=trust))
 
 
 def profile(
     model: str | os.PathLike[str],
     *,
-    dims: Mapping[str, int] | None = None,
+    dims: Dims | None = None,
     inputs: Inputs | None = None,
+    trust: bool = False,
     batches: Sequence[int] | None = None,
     threads: Sequence[int] | None = None,
     budget_s: float = DEFAULT_BUDGET_S,
@@ -77,9 +80,10 @@ def profile(
     every setting, so a changed model or machine is measured again.
 
     Args:
-        model: path of an ``.onnx`` file.
-        dims: sizes for symbolic dimensions by name.
-        inputs: one real sample: arrays by input name, or an ``.npz`` path.
+        model: what to measure, see :func:`inspect`.
+        dims: sizes for symbolic dimensions by name; one may vary over requests.
+        inputs: real samples, see :func:`inspect`.
+        trust: whether a pickle may be opened, which runs the code in it.
         batches: batch sizes to measure; None chooses (1, 4, 16 where the batch is dynamic).
         threads: intra-op thread counts to measure; None chooses from the usable cores.
         budget_s: seconds to spend measuring, all points together.
@@ -92,13 +96,11 @@ def profile(
         ModelError, InputsError: see :func:`inspect`; also when ONNX Runtime cannot run the model.
         UsageError: a setting is out of range.
     """
-    from infercost.runtime.inspect import inspect as read_facts
     from infercost.runtime.machine import fingerprint_machine
-    from infercost.runtime.measure import MeasureSettings, cache_key, measure
+    from infercost.runtime.measure import MeasureSettings, cache_key
     from infercost.store.cache import get_profile, put_profile
 
-    path, arrays = existing(model), _arrays(inputs)
-    if _looks_like_json(path):
+    if is_saved_profile(path := locate(model)):
         name = shown(path)
         raise ModelError(f"{name} is JSON, not a model; price a saved profile with: infercost estimate {name} --rps 50")
     settings = MeasureSettings(
@@ -107,15 +109,37 @@ def profile(
         budget_s=budget_s,
         device=device,
     )
-    facts = read_facts(path, dims=dims, inputs=arrays, inputs_name=_name(inputs), deadline_s=settings.deadline_s)
     machine = _recognise(fingerprint_machine(), instance)
-    key = f"{__version__}|{machine.fingerprint}|{machine.instance_type}|{cache_key(facts, arrays, settings)}"
-    cached = get_profile(key) if use_cache else None
-    if cached is not None:
-        return cached
-    measured = replace(measure(path, facts, inputs=arrays, settings=settings, on_progress=on_progress), machine=machine)
+    with opened(model, dims=dims, inputs=inputs, trust=trust) as asked:
+        facts = asked.describe(deadline_s=settings.deadline_s)
+        what = cache_key(facts, asked.arrays(facts), settings)
+        key = f"{__version__}|{machine.fingerprint}|{machine.instance_type}|{what}"
+        if asked.sizes is not None:
+            key += f"|{asked.sizes.dim}={asked.sizes.given}|{asked.sizes.values}|{asked.sizes.shares}"
+        cached = get_profile(key) if use_cache else None
+        if cached is not None:
+            # The same model under another name, or converted anew: the figures hold, the words are today's.
+            return replace(cached, model=facts)
+        measured = replace(_measured(asked, facts, settings, on_progress), machine=machine)
     warning = put_profile(key, measured)
     return replace(measured, warnings=(*measured.warnings, warning)) if warning else measured
+
+
+def _measured(
+    asked: Asked, facts: ModelFacts, settings: MeasureSettings, on_progress: Callable[[Progress], None] | None
+) -> Profile:
+    """Measure at one size, or over those that requests have."""
+    from infercost.runtime.lengths import describe_sizes, measure_sizes
+    from infercost.runtime.measure import measure
+
+    if asked.sizes is None:
+        return measure(asked.path, facts, inputs=asked.arrays(facts), settings=settings, on_progress=on_progress)
+    by_size = describe_sizes(asked.sizes, lambda size: asked.describe(size, settings.deadline_s))
+
+    def at_size(there: ModelFacts, budget_s: float, tell: Callable[[Progress], None]) -> Profile:
+        return measure(asked.path, there, settings=replace(settings, budget_s=budget_s), on_progress=tell)
+
+    return measure_sizes(asked.sizes, facts, by_size, at_size, budget_s=settings.budget_s, on_progress=on_progress)
 
 
 def load_profile(path: str | os.PathLike[str]) -> Profile:
@@ -148,62 +172,32 @@ def demo_model() -> Path:
 def load_or_profile(
     path: str | os.PathLike[str],
     *,
-    dims: Mapping[str, int] | None = None,
+    dims: Dims | None = None,
     inputs: Inputs | None = None,
+    trust: bool = False,
     budget_s: float = DEFAULT_BUDGET_S,
     device: Device = "auto",
     use_cache: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Profile:
     """A saved profile as it is; a model, measured or from the cache."""
-    where = existing(path)
-    if not _looks_like_json(where):
+    where = locate(path)
+    if not is_saved_profile(where):
         return profile(
-            where, dims=dims, inputs=inputs, budget_s=budget_s, device=device, use_cache=use_cache, on_progress=on_progress
+            where,
+            dims=dims,
+            inputs=inputs,
+            trust=trust,
+            budget_s=budget_s,
+            device=device,
+            use_cache=use_cache,
+            on_progress=on_progress,
         )
     if dims or inputs:
         raise UsageError(
             f"{shown(where)} is a saved profile, and --dim and --inputs belong to a model; profile the model again with them"
         )
     return load_profile(where)
-
-
-def _looks_like_json(path: Path) -> bool:
-    """Whether the first visible byte opens a JSON value; an ONNX file never begins so."""
-    with path.open("rb") as file:
-        return file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}
-
-
-def existing(path: str | os.PathLike[str]) -> Path:
-    """The path of a file that can be read.
-
-    Raises:
-        ModelError: it is a folder.
-        ArtifactError: it cannot be read.
-    """
-    found = Path(path)
-    try:
-        if found.is_dir():
-            raise ModelError(f"{shown(found)} is a folder; name the .onnx file or the saved profile in it")
-        with found.open("rb"):
-            return found
-    except OSError as error:
-        raise ArtifactError(f"cannot read {shown(found)}: {error.strerror or error}; check the path") from None
-
-
-def _arrays(inputs: Inputs | None) -> Mapping[str, np.ndarray] | None:
-    if inputs is None or not isinstance(inputs, (str, os.PathLike)):
-        return inputs
-    from infercost.runtime.inputs import read_npz
-
-    return read_npz(Path(inputs))
-
-
-def _name(inputs: Inputs | None) -> str | None:
-    """What messages call the inputs: their file's name, where they have one."""
-    if not isinstance(inputs, (str, os.PathLike)):
-        return None
-    return shown(Path(inputs).name)
 
 
 def _recognise(machine: Machine, instance: str | None) -> Machine:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infercost.app.opening import locate
 from infercost.app.pricing import answer, ask
-from infercost.app.profiling import existing, load_or_profile
+from infercost.app.profiling import load_or_profile
 from infercost.domain.errors import InfercostError, UnknownNameError, UsageError
 from infercost.domain.verdict import SEVERITY, Verdicts
 
@@ -161,7 +162,7 @@ def gate_targets(
     for target in targets:
         with telling(target):
             _require_budget(target.budget)
-            existing(target.source)
+            locate(target.source)
             asked = arguments(target)
             question = ask(
                 **asked, today=today, catalogs=catalogs, prices=prices, discounts=discounts, currency=currency, fx=fx
@@ -194,7 +195,7 @@ def init_project(path: Path, source: Path | None = None) -> None:
             f"{path} is there already and is left as it is; edit it, or write another with: infercost init --out FILE"
         )
     if source is not None:
-        existing(source)
+        locate(source)
     named = source or Path("profile.json")
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", named.stem).strip("-.") if source else ""
     text = _STARTER.format(name=_word(name or "my-model"), source=_word(_beside(named, path).as_posix()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -11,13 +12,14 @@ from infercost.domain.errors import UsageError
 from infercost.domain.quantities import parse_bytes, parse_milliseconds
 
 DEVICES: Final[tuple[Literal["auto", "cpu", "cuda"], ...]] = ("auto", "cpu", "cuda")
+_DISTRIBUTION: Final = re.compile(r"=\s*[a-z]+:")
 PLACES: Final[tuple[Literal["internet", "in-region"], ...]] = ("internet", "in-region")
 
 ModelOrProfile = Annotated[
     Path | None,
     typer.Argument(
         metavar="SOURCE",
-        help="An .onnx model (measured first, cached) or a saved profile.json. [default: what infercost.yml says]",
+        help="A model (measured first, cached) or a saved profile.json. [default: what infercost.yml says]",
     ),
 ]
 Config = Annotated[
@@ -127,11 +129,24 @@ MinReplicas = Annotated[
 ]
 Dims = Annotated[
     list[str] | None,
-    typer.Option("--dim", metavar="NAME=SIZE", help="Size of a symbolic dimension, for example seq=128. Repeat for several."),
+    typer.Option(
+        "--dim",
+        metavar="NAME=SIZE",
+        help="Size of a symbolic dimension, for example seq=128. Repeat for several. One may vary over requests: "
+        "seq=lognormal:mean=64,p99=384, seq=uniform:low=16,high=256, seq=choice:16=0.7,128=0.3 or "
+        "seq=column:FILE:COLUMN.",
+    ),
 ]
 InputsFile = Annotated[
-    Path | None, typer.Option("--inputs", metavar="FILE", help="One real sample: an .npz with an array for each input.")
+    Path | None,
+    typer.Option(
+        "--inputs",
+        metavar="FILE",
+        help="Real samples: an .npz with an array for each input, a .csv or .parquet of feature columns, or "
+        "module:function, called as make(batch, rng).",
+    ),
 ]
+Trust = Annotated[bool, typer.Option("--trust", help="Open a pickled model, which runs the code in it.")]
 Budget = Annotated[float, typer.Option("--budget", metavar="SECONDS", help="Seconds to spend measuring.", min=0.5)]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu or cuda.", envvar="INFERCOST_DEVICE")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again, even when the same measurement is cached.")]
@@ -171,14 +186,17 @@ def parse_ms(text: str, option: str) -> float:
     return parse_milliseconds(text, f"{option} 80ms")
 
 
-def parse_dims(texts: list[str] | None) -> dict[str, int]:
-    """Sizes by dimension name from ``seq=128``.
+def parse_dims(texts: list[str] | None) -> dict[str, int | str]:
+    """Sizes by dimension name from ``seq=128``; a distribution (``seq=lognormal:mean=64,p99=384``) stays text.
 
     Raises:
         UsageError: a text is not of that form, or a size is not from 1 to 2147483647.
     """
-    dims: dict[str, int] = {}
+    dims: dict[str, int | str] = {}
     for text in texts or ():
+        if (varying := _DISTRIBUTION.search(text)) is not None and varying.start() > 0:
+            dims[text[: varying.start()].strip()] = text[varying.start() + 1 :].strip()
+            continue
         name, sign, size = text.rpartition("=")  # a name may hold one itself
         if not sign or not name or not size.strip().isdecimal() or not 1 <= int(size) < 2**31:
             raise UsageError(f"cannot read the dimension {text!r}; write it like --dim seq=128 (1 to 2147483647)")

@@ -53,6 +53,7 @@ def gate(
     fx: options.Fx = None,
     dim: options.Dims = None,
     inputs: options.InputsFile = None,
+    trust: options.Trust = False,
     budget: options.Budget = 20.0,
     device: options.Device = "auto",
     fresh: options.Fresh = False,
@@ -98,6 +99,7 @@ def gate(
             "dims": options.parse_dims(dim),
             "device": options.parse_device(device),
             "use_cache": not fresh,
+            "trust": trust,
         }
         with _output.progress(quiet=quiet) as on_progress:
             verdict = gate_targets(targets, **paid, inputs=inputs, budget_s=budget, **measuring, on_progress=on_progress)
@@ -105,7 +107,7 @@ def gate(
     else:
         alone = _estimating.only(source, config, target, fields)
         estimated = _estimating.run(
-            alone, **paid, dim=dim, inputs=inputs, budget=budget, device=device, fresh=fresh, quiet=quiet
+            alone, **paid, dim=dim, inputs=inputs, trust=trust, budget=budget, device=device, fresh=fresh, quiet=quiet
         )
         verdict = app.judge(estimated, limits)
         told = [*estimated.warnings, *verdict.warnings]

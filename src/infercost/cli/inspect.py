@@ -11,9 +11,17 @@ from infercost.cli import _options as options
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx model.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="An .onnx model, a scikit-learn, LightGBM or XGBoost file, a Hugging Face folder, "
+            "or module:factory (PyTorch).",
+        ),
+    ],
     dim: options.Dims = None,
     inputs: options.InputsFile = None,
+    trust: options.Trust = False,
     fmt: options.Format = None,
     out: options.Out = None,
     top: options.Top = 10,
@@ -26,6 +34,6 @@ def inspect(
 
     chosen = _output.choose_format(fmt, out)
     _output.check(out)
-    read = app.inspection(model, dims=options.parse_dims(dim), inputs=inputs)
+    read = app.inspection(model, dims=options.parse_dims(dim), inputs=inputs, trust=trust)
     _output.emit(read, chosen, out, top=top, details=details, quiet=quiet)
     _output.warn(read.model.warnings, quiet=quiet)

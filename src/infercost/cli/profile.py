@@ -11,12 +11,20 @@ from infercost.cli import _options as options
 
 
 def profile(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="An .onnx model.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="An .onnx model, a scikit-learn, LightGBM or XGBoost file, a Hugging Face folder, module:factory (PyTorch), "
+            "or the URL of a served model (Open Inference Protocol v2).",
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Save the profile (JSON) to this file.")
     ] = None,
     dim: options.Dims = None,
     inputs: options.InputsFile = None,
+    trust: options.Trust = False,
     batch: Annotated[str | None, typer.Option("--batch", metavar="SIZES", help="Batch sizes, for example 1,4,16.")] = None,
     threads: Annotated[
         str | None, typer.Option("--threads", metavar="COUNTS", help="Intra-op threads, for example 1,2.")
@@ -43,6 +51,7 @@ def profile(
             model,
             dims=options.parse_dims(dim),
             inputs=inputs,
+            trust=trust,
             batches=options.parse_counts(batch, "--batch"),
             threads=options.parse_counts(threads, "--threads"),
             budget_s=budget,

@@ -128,6 +128,11 @@ def find_batch(inputs: Sequence[Declared], fixed: Mapping[str, int]) -> dict[str
     return {d.name: axis for d in inputs if (axis := _unnamed_batch_axis(d, fixed)) is not None}
 
 
+def is_batch_name(name: str) -> bool:
+    """Whether a dimension is named like a batch."""
+    return _BATCH.search(name) is not None
+
+
 def _may_be_batch(declared: Declared, fixed: Mapping[str, int]) -> bool:
     key = dimension_key(declared, 0) if declared.shape else None
     if key is None or key in fixed:

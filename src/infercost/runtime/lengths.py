@@ -9,6 +9,7 @@ from infercost.domain.errors import ModelError, UsageError
 from infercost.domain.latency import SizeRun
 from infercost.domain.mixture import mix
 from infercost.domain.sizes import nodes
+from infercost.runtime.dims import is_batch_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,26 +26,26 @@ SIZES_MEASURED = 5
 """Straight lines between five well-chosen sizes are within 2 % of a transformer's cost on average."""
 
 
-def describe_sizes(sizes: Sizes, describe: Describe) -> tuple[ModelFacts, dict[int, ModelFacts]]:
-    """Facts of the model at its mean size, and at every size that will be measured.
+def describe_sizes(sizes: Sizes, describe: Describe) -> dict[int, ModelFacts]:
+    """Facts of the model at every size that will be measured.
 
     Args:
         sizes: what sizes requests have.
         describe: inspects the model at a size.
 
     Raises:
-        ModelError: the model does not run at one of the sizes, or has nothing at that dimension that varies.
+        ModelError: the model does not run at one of the sizes.
+        UsageError: the dimension is the batch.
     """
+    if is_batch_name(sizes.dim):
+        raise UsageError(f"{sizes.dim!r} is the batch, which infercost varies itself; give sizes for another dimension")
     found: dict[int, ModelFacts] = {}
     for size in reversed(nodes(sizes, SIZES_MEASURED)):
         try:
             found[size] = describe(size)
         except ModelError as error:
             raise _too_long(sizes, size, error) from error
-    facts = describe(max(1, round(sizes.mean)))
-    if facts.batch_dim == sizes.dim:
-        raise UsageError(f"{sizes.dim!r} is the batch, which infercost varies itself; give sizes for another dimension")
-    return facts, dict(sorted(found.items()))
+    return dict(sorted(found.items()))
 
 
 def _too_long(sizes: Sizes, size: int, error: ModelError) -> ModelError:
