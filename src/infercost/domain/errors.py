@@ -85,6 +85,12 @@ class NoPriceError(InfercostError, LookupError):
     exit_code = 4
 
 
+class NoisyMachineError(InfercostError, RuntimeError):
+    """The machine is too busy for a measurement, and a busy one was to be refused."""
+
+    exit_code = 4
+
+
 class BudgetBreach(InfercostError):  # noqa: N818 - a verdict, not a fault
     """A budget or an SLO cannot be met."""
 

@@ -7,6 +7,9 @@ from pathlib import Path
 ROOT = Path("/sys/fs/cgroup")
 SELF = Path("/proc/self/cgroup")
 
+_THROTTLED = {"throttled_usec": 1e-6, "throttled_time": 1e-9}
+"""cgroup v2 and v1, and their units."""
+
 _UNLIMITED = 1 << 60
 """cgroup v1 writes a page-rounded ``LONG_MAX`` for 'no limit'."""
 
@@ -21,6 +24,16 @@ def cpu_quota(root: Path | None = None, membership: Path | None = None) -> float
         elif (quota_us := _number(folder / "cpu.cfs_quota_us")) is not None and quota_us > 0:
             quotas.append(quota_us / (_number(folder / "cpu.cfs_period_us") or 100_000))
     return min(quotas, default=None)
+
+
+def throttled_s(root: Path | None = None, membership: Path | None = None) -> float | None:
+    """Seconds that the CPU quota has stopped this container so far; None where the kernel does not count."""
+    for folder in _folders("cpu", root, membership):
+        for line in (_read(folder / "cpu.stat") or "").splitlines():
+            name, _, value = line.partition(" ")
+            if name in _THROTTLED and value.isdigit():
+                return int(value) * _THROTTLED[name]
+    return None
 
 
 def memory_limit(root: Path | None = None, membership: Path | None = None) -> int | None:

@@ -54,11 +54,17 @@ class Doubts:
     """Points with too few runs for a median."""
     operator_runs: int | None = None
     """Runs that the operators' shares rest on; None when they were not timed."""
+    noise: list[str] = field(default_factory=list)
+    """What else shows that the machine was not quiet."""
 
     def lines(self) -> list[str]:
         """Warnings: the busy machine, points that are missing, points that are rough."""
-        told = (busy_warning(self.busy_cpus, self.on_cpu), self._missing(), self._rough())
+        told = (self.noise_line(), self._missing(), self._rough())
         return [line for line in told if line is not None]
+
+    def noise_line(self) -> str | None:
+        """What showed that the machine was busy; None when nothing did."""
+        return busy_warning(self.busy_cpus, self.on_cpu, self.noise)
 
     def _missing(self) -> str | None:
         parts = []

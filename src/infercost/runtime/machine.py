@@ -181,12 +181,13 @@ def normalize_isa(flags: Iterable[str]) -> tuple[str, ...]:
 def usable_cpus() -> int:
     """Logical CPUs that this process may use: affinity and the container's quota applied, at least one."""
     quota = cpu_quota()
-    return max(1, len(_affinity()) if quota is None else min(len(_affinity()), math.ceil(quota - 1e-6)))
+    cpus = len(usable_affinity())
+    return max(1, cpus if quota is None else min(cpus, math.ceil(quota - 1e-6)))
 
 
 def usable_cores() -> int:
     """Physical cores behind the usable CPUs."""
-    return max(1, min(usable_cpus(), len({_core_of(cpu) for cpu in _affinity()})))
+    return max(1, min(usable_cpus(), len({core_of(cpu) for cpu in usable_affinity()})))
 
 
 def threads_per_core() -> int:
@@ -195,12 +196,13 @@ def threads_per_core() -> int:
     return max(1, round(logical / physical)) if logical and physical else 1
 
 
-def _affinity() -> list[int]:
+def usable_affinity() -> list[int]:
+    """The CPUs that this process may run on, by number."""
     get = getattr(os, "sched_getaffinity", None)
     return sorted(get(0)) if get else list(range(psutil.cpu_count(logical=True) or 1))
 
 
-def _core_of(cpu: int, root: Path = Path("/sys/devices/system/cpu")) -> str:
+def core_of(cpu: int, root: Path = Path("/sys/devices/system/cpu")) -> str:
     """The CPUs that share a core, as the kernel lists them; the CPU itself where it does not."""
     try:
         return (root / f"cpu{cpu}" / "topology" / "thread_siblings_list").read_text().strip()

@@ -25,19 +25,25 @@ def neighbour_warning(busy: float) -> str | None:
     return busy_warning(busy, ())
 
 
-def busy_warning(busy: float, shares: Sequence[float]) -> str | None:
+def busy_warning(busy: float, shares: Sequence[float], more: Sequence[str] = ()) -> str | None:
     """What to say of a machine that others used, too; None when nothing shows that.
 
     Args:
         busy: CPUs that were busy before the measurement.
         shares: CPU time / wall time of each single-threaded point. Less than 1 means that another
             process or the hypervisor took the rest.
+        more: what else shows it, as clauses.
     """
     facts, worst = [], min(shares, default=1.0)
     if busy >= _BUSY_CPUS:
         facts.append(f"other processes were using {busy:.1f} CPUs when the measurement began")
     if worst < _STOLEN_SHARE:
         facts.append(f"single-threaded runs had the CPU for only {worst:.0%} of the time")
+    facts += more
     if not facts:
         return None
-    return f"the machine was busy: {' and '.join(facts)}; latencies are too high, quiet it and profile again"
+    return f"the machine was busy: {_listed(facts)}; latencies are too high, quiet it and profile again"
+
+
+def _listed(facts: Sequence[str]) -> str:
+    return " and ".join(facts) if len(facts) < 3 else f"{', '.join(facts[:-1])} and {facts[-1]}"

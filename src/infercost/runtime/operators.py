@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infercost.domain.model import OperatorFacts
-from infercost.domain.profile import OperatorTime
+from infercost.domain.profile import OperatorCall, OperatorTime
 from infercost.runtime.flops import bears_flops, flops, traffic, weight_traffic
 from infercost.runtime.tensors import Call
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from infercost.runtime.graph import Graph
+    from infercost.runtime.tensors import Tensor
     from infercost.runtime.trace import NodeTrace
 
 _PLAIN_NAMES = {
@@ -153,6 +154,45 @@ def operator_times(
             )
         )
     return tuple(sorted(rows, key=lambda row: (-row.time_share, row.op_type)))
+
+
+MOST_CALLS = 60
+"""Calls kept: beyond these a network's layers take next to nothing."""
+
+
+def operator_calls(timed: Sequence[NodeTrace], shaped: Sequence[NodeTrace], runs: int) -> tuple[OperatorCall, ...]:
+    """Time by operator type and input shapes, slowest first; at most :data:`MOST_CALLS`.
+
+    Args:
+        timed: nodes with the kernels as they run. Weights that a kernel has repacked are not among its inputs.
+        shaped: the same nodes in a pass without repacking, by whose shapes the calls are told apart.
+        runs: runs that ``timed`` is of.
+    """
+    named = Counter(trace.name for trace in shaped)
+    # A name that several nodes share, or that is met with several shapes, tells no shape.
+    shapes = {trace.name: tuple(_text(tensor) for tensor in trace.inputs) for trace in shaped if named[trace.name] == 1}
+    calls: defaultdict[tuple[str, tuple[str, ...]], list[float]] = defaultdict(lambda: [0.0, 0.0])
+    total = sum(trace.self_us for trace in timed)
+    for trace in timed:
+        inputs = shapes.get(trace.name) or tuple(_text(tensor) for tensor in trace.inputs)
+        entry = calls[_plain(trace.op_type), inputs]
+        entry[0] += trace.calls
+        entry[1] += trace.self_us
+    rows = [
+        OperatorCall(
+            op_type=op_type,
+            inputs=inputs,
+            calls=max(1, round(count / max(1, runs))),
+            mean_us=us / count,
+            time_share=us / total if total > 0 else 0.0,
+        )
+        for (op_type, inputs), (count, us) in calls.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.time_share, row.op_type, row.inputs))[:MOST_CALLS])
+
+
+def _text(tensor: Tensor) -> str:
+    return f"{tensor.dtype}[{','.join(map(str, tensor.shape))}]"
 
 
 def _plain(op_type: str) -> str:

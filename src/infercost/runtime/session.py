@@ -22,7 +22,16 @@ _LEVELS = {
 
 _SILENT = 4
 
-_PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
+PROVIDERS: dict[Device, tuple[str, ...]] = {
+    "cpu": ("CPUExecutionProvider",),
+    "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
+    "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
+    "openvino": ("OpenVINOExecutionProvider", "CPUExecutionProvider"),
+}
+"""Execution providers of each device, the one that must be had first."""
+
+_MEMORY: dict[Device, str] = {"cuda": "cuda", "tensorrt": "cuda"}
+"""Where tensors of a device live; elsewhere in the host's memory."""
 
 
 class DeviceError(Exception):
@@ -31,7 +40,7 @@ class DeviceError(Exception):
 
 def providers(device: Device) -> list[str]:
     """Execution providers for a device, in order of preference."""
-    return list(_PROVIDERS[device])
+    return list(PROVIDERS[device])
 
 
 def open_session(
@@ -71,8 +80,8 @@ def open_session(
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", model.data_folder)
         source = Path(model.path).read_bytes()
     session = ort.InferenceSession(source, options, providers=providers(device))
-    if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
-        raise DeviceError("ONNX Runtime could not use the GPU and fell back to the CPU")
+    if PROVIDERS[device][0] not in session.get_providers():
+        raise DeviceError(f"ONNX Runtime could not use {PROVIDERS[device][0]} and fell back to {session.get_providers()[0]}")
     return session
 
 
@@ -87,12 +96,12 @@ def bind(session: Any, feeds: Mapping[str, Any], device: Device) -> Any | None:
 
     The first run allocates the outputs, later ones write into the same memory.
     """
-    binding = session.io_binding()
+    binding, place = session.io_binding(), _MEMORY.get(device, "cpu")
     try:
         for name, array in feeds.items():
-            binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, device, 0))
+            binding.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array, place, 0))
         for output in session.get_outputs():
-            binding.bind_output(output.name, device)
+            binding.bind_output(output.name, place)
     except (RuntimeError, ValueError, TypeError):
         return None
     return binding

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from infercost.domain.errors import MissingExtraError, ModelError, UsageError
+from infercost.domain.traffic import Slo
 from infercost.runtime.accelerator import find_gpu
 from infercost.runtime.machine import usable_cores, usable_cpus
 from infercost.runtime.protocol import DEADLINE_S
@@ -18,12 +19,43 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from infercost.domain.model import ModelFacts
+    from infercost.domain.scenario import ScenarioName
     from infercost.runtime.protocol import Device
 
 _BATCHES = (1, 4, 16)
 _MOST_THREADS = 4
 _DEADLINE_BUDGETS = 10
 """A step may take so many times the whole budget before it is taken to hang."""
+
+
+DeviceChoice = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
+DEVICES: tuple[DeviceChoice, ...] = ("auto", "cpu", "cuda", "tensorrt", "openvino")
+SCENARIOS: tuple[ScenarioName, ...] = ("single", "multi", "offline", "server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One load scenario to measure."""
+
+    scenario: ScenarioName
+    rps: float | None = None
+    """Queries a second on average, for ``server``."""
+    samples: int | None = None
+    """Samples a query; None: 8 for ``multi``, the largest of the batch sizes for ``offline``, else 1."""
+    workers: int = 1
+    threads: int | None = None
+    """Of each worker; None shares the usable cores among them."""
+    slo: Slo = field(default_factory=Slo)
+
+    def __post_init__(self) -> None:
+        if self.scenario not in SCENARIOS:
+            raise UsageError(f"unknown scenario {self.scenario!r}; choose {', '.join(SCENARIOS)}")
+        if self.scenario == "server" and self.rps is None:
+            raise UsageError("the server scenario needs its arrival rate; add --rps 50")
+        if self.rps is not None and not 0 < self.rps < float("inf"):
+            raise UsageError(f"queries per second must be above 0, got {self.rps:g}; try --rps 50")
+        if min(self.workers, self.samples or 1, self.threads or 1) < 1:
+            raise UsageError("workers, threads and samples a query must be 1 or more; try --workers 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +68,15 @@ class MeasureSettings:
     """Intra-op threads; powers of two up to the physical cores, four at most."""
     budget_s: float = 20.0
     """Wall time for everything, worker starts included; a floor of a quarter second a point is kept."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: DeviceChoice = "auto"
     seed: int = 0
-    """Of the generated inputs."""
+    """Of the generated inputs, and of the arrivals."""
+    pin: bool = True
+    """Keep each worker on CPUs of its own, where the system allows it."""
+    strict: bool = False
+    """Refuse a busy machine instead of warning of it."""
+    loads: tuple[Load, ...] = ()
+    """Scenarios to measure beside the grid; half of the time is theirs."""
 
     def __post_init__(self) -> None:
         if not 0 < self.budget_s < float("inf"):
@@ -46,8 +84,8 @@ class MeasureSettings:
         for name, values in (("batch sizes", self.batches), ("thread counts", self.threads)):
             if values is not None and (not values or min(values) < 1):
                 raise UsageError(f"{name} must be 1 or more, got {list(values)}; try 1")
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise UsageError(f"unknown device {self.device!r}; choose auto, cpu or cuda")
+        if self.device not in DEVICES:
+            raise UsageError(f"unknown device {self.device!r}; choose {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
 
     @property
     def deadline_s(self) -> float:
@@ -59,7 +97,7 @@ class MeasureSettings:
 class Progress:
     """How far a measurement is."""
 
-    stage: Literal["measuring", "operators", "done"]
+    stage: Literal["measuring", "operators", "scenarios", "search", "done"]
     done: int
     total: int
     detail: str
@@ -77,6 +115,7 @@ def cache_key(facts: ModelFacts, inputs: Mapping[str, Any] | None, settings: Mea
         facts.batch_dim,
         digest.hexdigest() if inputs else "generated",
         (settings.batches, settings.threads, settings.budget_s, settings.device, settings.seed),
+        (settings.pin, settings.strict, settings.loads),
         runtime_version(),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -96,37 +135,49 @@ def plan_grid(facts: ModelFacts, settings: MeasureSettings, device: Device) -> l
         raise UsageError(
             f"{max(settings.threads)} threads on {cpus} usable CPUs would measure the scheduler; use at most {cpus}"
         )
-    if device == "cuda":
+    if device in ("cuda", "tensorrt"):
         threads: tuple[int, ...] = settings.threads or (1,)
     else:
         threads = settings.threads or tuple(2**n for n in range(3) if 2**n <= min(_MOST_THREADS, usable_cores()))
     return [(batch, count) for batch in sorted(set(batches)) for count in sorted(set(threads))]
 
 
-def choose_device(wanted: Literal["auto", "cpu", "cuda"], available: Sequence[str] | None = None) -> Device:
+_EXTRAS = {"cuda": "cuda", "tensorrt": "cuda", "openvino": "openvino"}
+_NEEDED = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider", "openvino": "OpenVINOExecutionProvider"}
+_PURPOSE = {"cuda": "measuring on the GPU", "tensorrt": "measuring with TensorRT", "openvino": "measuring with OpenVINO"}
+
+
+def choose_device(wanted: DeviceChoice, available: Sequence[str] | None = None) -> Device:
     """Where to run: the GPU where ONNX Runtime can use it, unless told otherwise.
 
     Args:
-        wanted: the user's choice.
+        wanted: the user's choice. ``auto`` takes CUDA or the CPU; TensorRT and OpenVINO are taken when named.
         available: ONNX Runtime's providers; asked of it when None.
 
     Raises:
-        MissingExtraError: CUDA was asked for and this ONNX Runtime is built without it.
-        ModelError: it is built with CUDA, but there is no GPU or driver.
+        MissingExtraError: this ONNX Runtime is built without the one asked for.
+        ModelError: it is built with it, but there is no GPU or driver.
     """
     if wanted == "cpu":
         return "cpu"
-    found = find_gpu() is not None
-    if wanted == "auto" and not found:
+    if wanted == "auto" and find_gpu() is None:
         return "cpu"
-    built = "CUDAExecutionProvider" in (runtime_providers() if available is None else available)
-    if built and found:
-        return "cuda"
-    if wanted == "cuda":
-        if not built:
-            raise MissingExtraError("cuda", "measuring on the GPU")
+    device: Device = "cuda" if wanted == "auto" else wanted
+    built = _NEEDED[device] in (runtime_providers() if available is None else available)
+    if not built and wanted != "auto":
+        raise MissingExtraError(_EXTRAS[device], _PURPOSE[device])
+    if not built:
+        return "cpu"
+    if device != "openvino" and find_gpu() is None:
         raise ModelError("no GPU found (the NVIDIA driver's library does not answer); check nvidia-smi, or use --device cpu")
-    return "cpu"
+    return device
+
+
+def usable_devices() -> list[Device]:
+    """What a search may try: the CPU, and every accelerator that ONNX Runtime and this machine have."""
+    built, gpu = runtime_providers(), find_gpu() is not None
+    others: tuple[Device, ...] = ("cuda", "tensorrt", "openvino")
+    return ["cpu", *(d for d in others if _NEEDED[d] in built and (gpu or d == "openvino"))]
 
 
 def runtime_providers() -> list[str]:

@@ -6,58 +6,115 @@ import gc
 import json
 import os
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from infercost.runtime import memory, session
-from infercost.runtime.accelerator import device_memory_used
+from infercost.runtime.accelerator import device_memory_used, gpu_load
+from infercost.runtime.counters import Reading, pulse_ns
 from infercost.runtime.jobs import Feeds, Tell, as_unrunnable, guarded, load_feeds, tell_nobody
-from infercost.runtime.protocol import LOADING, RUNNING, Operators, OperatorsReply, Point, PointReply, Step
-from infercost.runtime.sampling import MAX_SAMPLES, settled, target_samples
+from infercost.runtime.protocol import (
+    LOADING,
+    RUNNING,
+    Operators,
+    OperatorsReply,
+    Point,
+    PointReply,
+    Serve,
+    ServeReply,
+    Slice,
+    SliceReply,
+    Step,
+)
+from infercost.runtime.tickets import Tickets, wait_until
 from infercost.runtime.trace import read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _WARM_UP_RUNS = 3
 _WARM_UP_SHARE = 0.1
 _WARM_UP_LIMIT_S = 0.3
-_LEAST_S = 0.2
-"""Shortest span of a measurement: a sample of one instant says nothing of the next."""
-_CHECK_S = 0.05
+_REWARM_S = 0.01
+"""Others ran in between: caches and thread pools wake up again."""
+_GPUS = frozenset({"cuda", "tensorrt"})
+
+OPERATOR_WARM_UP = _WARM_UP_RUNS + 1
+"""Runs of the profiler that are not counted."""
 
 
-def measure_point(request: Point, tell: Tell = tell_nobody) -> PointReply:
-    """Load, warm up and time one configuration."""
+@dataclass
+class Loaded:
+    """A configuration in memory, ready to run."""
+
+    run: Callable[[], Any]
+    device: str
+    load_s: float
+    first_s: float
+    output_bytes: int
+    bound: bool
+    before: int
+    """Resident memory before the session was made."""
+    device_before: int | None
+    pinned: bool = False
+    shortest_s: float | None = None
+    """Shortest run so far; None before the first warm-up."""
+
+    def ready(self) -> PointReply:
+        """What loading has shown."""
+        return PointReply(
+            load_s=self.load_s,
+            first_inference_s=self.first_s,
+            output_bytes=self.output_bytes,
+            binding=self.bound,
+            process_bytes=self.before,
+            pinned=self.pinned,
+        )
+
+    def grown(self) -> int:
+        """Memory over that of the process without the session, at its peak; on a GPU, the device's."""
+        if self.device_before is not None:
+            return max(0, (device_memory_used() or self.device_before) - self.device_before)
+        return max(0, max(memory.peak_bytes(), memory.resident_bytes()) - self.before)
+
+
+def load_point(request: Point, tell: Tell = tell_nobody) -> Loaded:
+    """Load one configuration and run it for the first time."""
+    pinned = request.cpus is not None and _stay_on(request.cpus)
     feeds = load_feeds(request.names, request.arrays)
     gc.collect()
     memory.reset_peak()
     before = memory.resident_bytes()
-    device_before = device_memory_used() if request.device == "cuda" else None
+    device_before = device_memory_used() if request.device in _GPUS else None
     opened = _open(request, feeds, tell)
-    tell(_timed_runs(request.budget_s))
-    loop = _loop(opened, request.budget_s)
-    grown = max(memory.peak_bytes(), memory.resident_bytes()) - before
-    if device_before is not None:
-        grown = (device_memory_used() or device_before) - device_before
-    return PointReply(
-        latencies_ns=loop.latencies,
-        settled=loop.settled,
+    return Loaded(
+        run=opened.run,
+        device=request.device,
         load_s=opened.load_s,
-        first_inference_s=opened.first_s,
-        wall_s=loop.wall_s,
-        cpu_s=loop.cpu_s,
-        memory_bytes=max(0, grown),
+        first_s=opened.first_s,
         output_bytes=opened.output_bytes,
-        binding=opened.bound,
+        bound=opened.bound,
+        before=before,
+        device_before=device_before,
+        pinned=pinned,
     )
 
 
-class _Opened(msgspec.Struct, frozen=True):
-    run: Any
-    arguments: tuple[Any, ...]
+def _stay_on(cpus: list[int]) -> bool:
+    """Keep this process, and the threads that it will start, on some CPUs; whether the system allows it."""
+    try:
+        os.sched_setaffinity(0, cpus)
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    run: Callable[[], Any]
     load_s: float
     first_s: float
     output_bytes: int
@@ -80,80 +137,146 @@ def _open(request: Point, feeds: Feeds, tell: Tell) -> _Opened:
     if binding is not None:
         tell(RUNNING)
         run, arguments = session.bound_runner(opened, binding)
+        # A partial calls with less Python in between than arguments unpacked each time.
+        bound = partial(run, *arguments)
         begin = time.perf_counter()
-        guarded("run", run, *arguments)
+        guarded("run", bound)
         first_s = time.perf_counter() - begin
         output_bytes = session.bound_output_bytes(binding)
         tell(RUNNING)
-        if _repeats(run, arguments):
-            return _Opened(run, arguments, load_s, first_s, output_bytes, bound=True)
+        if _repeats(bound):
+            return _Opened(bound, load_s, first_s, output_bytes, bound=True)
     plain = session.plain_runner(opened, feeds)
     tell(RUNNING)
     begin = time.perf_counter()
     values = guarded("run", plain)
     first_s = time.perf_counter() - begin if binding is None else first_s
     output_bytes = sum(nbytes for *_, nbytes in session.describe_outputs(opened, values))
-    return _Opened(plain, (), load_s, first_s, output_bytes, bound=False)
+    return _Opened(plain, load_s, first_s, output_bytes, bound=False)
 
 
-def _repeats(run: Callable[..., Any], arguments: tuple[Any, ...]) -> bool:
+def _repeats(run: Callable[[], Any]) -> bool:
     """Whether a bound run can be repeated: not where the file states another shape for an output than comes out."""
     try:
-        run(*arguments)
+        run()
     except Exception:  # noqa: BLE001 - ONNX Runtime's errors have no common base
         return False
     return True
 
 
-class _Loop(msgspec.Struct, frozen=True):
-    latencies: list[int]
-    settled: bool
-    wall_s: float
-    cpu_s: float
+def time_slice(loaded: Loaded, order: Slice, tell: Tell = tell_nobody) -> SliceReply:
+    """Warm up, then time runs until the stretch is over."""
+    ahead_s = 0.0 if order.start_ns is None else max(0.0, (order.start_ns - time.perf_counter_ns()) / 1e9)
+    tell(_timed_runs(order.budget_s + ahead_s))
+    shortest_s = _warm_up(loaded, order.budget_s)
+    if order.start_ns is not None:
+        wait_until(order.start_ns)
+    with _uninterrupted():
+        before = Reading.take(loaded.device)
+        latencies, runs = _timed(loaded.run, order, shortest_s)
+        after = Reading.take(loaded.device)
+    load = gpu_load() if loaded.device in _GPUS else None
+    return SliceReply(
+        latencies_ns=latencies,
+        runs=runs,
+        cost=after.since(before, pulse_ns()),
+        memory_bytes=loaded.grown(),
+        steady_bytes=memory.resident_bytes(),
+        gpu=load,
+    )
 
 
-def _loop(opened: _Opened, budget_s: float) -> _Loop:
-    """Warm up, then time runs until the sample is settled and large enough, or the budget ends."""
-    run, arguments, clock = opened.run, opened.arguments, time.perf_counter_ns
-    end = clock() + round(budget_s * 1e9)
-    typical_s = _warm_up(run, arguments, budget_s, opened.first_s)
-    target = target_samples(typical_s, budget_s * (1 - _WARM_UP_SHARE))
-    # Tiny models would fill the sample in an instant: let runs that are not timed stretch it.
-    untimed = range(int(_LEAST_S / (MAX_SAMPLES * max(typical_s, 1e-7))))
-    latencies: list[int] = []
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep Python's garbage collector out of the timed runs."""
     gc.disable()
-    begin, cpu = clock(), time.process_time_ns()
-    check, done = begin, False
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _timed(run: Callable[[], Any], order: Slice, shortest_s: float) -> tuple[list[int], int]:
+    """Latencies of timed runs, and how many runs there were in all."""
+    clock = time.perf_counter_ns
+    # Tiny models would fill the sample in an instant: runs that are not timed spread it over the stretch.
+    between = int(order.budget_s / (order.most_runs * max(shortest_s, 1e-7)))
+    untimed = range(between)
+    latencies: list[int] = []
+    keep = latencies.append
+    runs, most = 0, order.most_runs
+    end = clock() + round(order.budget_s * 1e9)
     while True:
         for _ in untimed:
-            run(*arguments)
+            run()
         start = clock()
-        run(*arguments)
+        run()
         now = clock()
-        latencies.append(now - start)
-        if now < check and len(latencies) < MAX_SAMPLES:
-            continue
-        count = len(latencies)
-        done = now - begin >= _LEAST_S * 1e9 and count >= target and settled(latencies)
-        if done or now >= end or count >= MAX_SAMPLES:
+        keep(now - start)
+        if now >= end or len(latencies) >= most:
             break
-        check = min(clock() + round(_CHECK_S * 1e9), max(end, now))
-    wall, used = clock() - begin, time.process_time_ns() - cpu
-    gc.enable()
-    return _Loop(latencies, done or settled(latencies), wall / 1e9, used / 1e9)
-
-
-def _warm_up(run: Callable[..., Any], arguments: tuple[Any, ...], budget_s: float, first_s: float) -> float:
-    """Run until caches, clocks and thread pools are awake; the shortest run, in seconds."""
-    begin = time.perf_counter()
-    limit = min(budget_s * _WARM_UP_SHARE, _WARM_UP_LIMIT_S)
-    shortest, runs = first_s, 0
-    while (runs < _WARM_UP_RUNS and shortest * (runs + 1) < budget_s) or time.perf_counter() - begin < limit:
-        start = time.perf_counter()
-        run(*arguments)
-        shortest = min(shortest, time.perf_counter() - start)
+    runs = len(latencies) * (between + 1)
+    while order.start_ns is not None and clock() < end:  # others are measured at the same time: keep up the load
+        run()
         runs += 1
+    return latencies, runs
+
+
+def _warm_up(loaded: Loaded, budget_s: float) -> float:
+    """Run until caches, clocks and thread pools are awake; the shortest run so far, in seconds."""
+    clock, run = time.perf_counter, loaded.run
+    if loaded.shortest_s is None:
+        limit, least, shortest = min(budget_s * _WARM_UP_SHARE, _WARM_UP_LIMIT_S), _WARM_UP_RUNS, loaded.first_s
+    else:
+        limit, least, shortest = min(budget_s * _WARM_UP_SHARE, _REWARM_S), 1, loaded.shortest_s
+    begin, runs = clock(), 0
+    while (runs < least and shortest * (runs + 1) < budget_s) or clock() - begin < limit:
+        start = clock()
+        run()
+        shortest = min(shortest, clock() - start)
+        runs += 1
+    loaded.shortest_s = shortest
     return shortest
+
+
+def serve(loaded: Loaded, order: Serve, tell: Tell = tell_nobody) -> ServeReply:
+    """Serve scheduled queries one after another; a latency counts from the arrival that was scheduled."""
+    import numpy as np
+
+    offsets: list[int] = np.load(order.offsets).tolist()
+    last_ns = order.start_ns + offsets[-1] + order.give_up_ns
+    tell(Step("serving the queries", max(0.0, (last_ns - time.perf_counter_ns()) / 1e9)))
+    _warm_up(loaded, 1.0)
+    take = Tickets(order.tickets, len(offsets)).take
+    queries: list[int] = []
+    latencies: list[int] = []
+    service: list[int] = []
+    clock, run, unserved = time.perf_counter_ns, loaded.run, 0
+    with _uninterrupted():
+        before = Reading.take(loaded.device)
+        while (query := take()) is not None:
+            due = order.start_ns + offsets[query]
+            wait_until(due)
+            begin = clock()
+            if begin - due > order.give_up_ns:
+                unserved += 1
+                break
+            run()
+            now = clock()
+            queries.append(query)
+            latencies.append(now - due)
+            service.append(now - begin)
+        ended = clock()
+        after = Reading.take(loaded.device)
+    return ServeReply(
+        queries=queries,
+        latencies_ns=latencies,
+        service_ns=service,
+        unserved=unserved,
+        ended_ns=ended,
+        cost=after.since(before, pulse_ns()),
+        steady_bytes=memory.resident_bytes(),
+    )
 
 
 def time_operators(request: Operators, folder: str, tell: Tell = tell_nobody) -> OperatorsReply:
@@ -174,7 +297,7 @@ def time_operators(request: Operators, folder: str, tell: Tell = tell_nobody) ->
     while runs < request.most_runs and time.perf_counter() - begin + first_s < request.budget_s:
         run()
         runs += 1
-    timed, counted = read_trace(end_trace(opened), skip_runs=min(_WARM_UP_RUNS + 1, runs // 2))
+    timed, counted = read_trace(end_trace(opened), skip_runs=min(OPERATOR_WARM_UP, runs // 2))
     del opened, run
     tell(LOADING)
     shaping = _opened_with_trace(request, folder, prepacking=False)

@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkstemp
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -19,8 +20,8 @@ from infercost.runtime.protocol import (
     Failure,
     Operators,
     OperatorsReply,
+    Order,
     Point,
-    PointReply,
     Probe,
     ProbeReply,
     Reply,
@@ -34,7 +35,7 @@ _ROOT = Path(__file__).parents[2]
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from infercost.runtime._worker import main; main()"
 """The package's folder goes last, so that it shadows nothing where it is installed anyway."""
 
-_STDERR = "worker-stderr.txt"
+_STDERR = "worker-stderr-"
 _STARTING = Step("starting a worker")
 
 QUIET_RUNTIME = {"ORT_DISABLE_TELEMETRY": "1"}
@@ -43,17 +44,12 @@ measurement are the user's business, and an uploader's thread would be measured 
 
 
 def ask_probe(request: Probe, folder: Path) -> ProbeReply | Failure:
-    """Find shapes that run and trace the model; see ``_worker.probe``."""
+    """Find shapes that run and trace the model; see ``probing.probe``."""
     return cast("ProbeReply | Failure", ask(request, folder))
 
 
-def ask_point(request: Point, folder: Path) -> PointReply | Failure:
-    """Measure one configuration; see ``_worker.measure_point``."""
-    return cast("PointReply | Failure", ask(request, folder))
-
-
 def ask_operators(request: Operators, folder: Path) -> OperatorsReply | Failure:
-    """Time operators; see ``_worker.time_operators``."""
+    """Time operators; see ``timing.time_operators``."""
     return cast("OperatorsReply | Failure", ask(request, folder))
 
 
@@ -68,24 +64,72 @@ def ask(request: Request, folder: Path) -> Reply:
         The reply; a crash, and a step that did not end, is a ``Failure`` too. The process has ended when
         this returns or raises.
     """
-    command = [sys.executable, "-P", "-c", _BOOT, str(_ROOT)]
-    environment = {**QUIET_RUNTIME, **os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
-    stderr = folder / _STDERR
-    with stderr.open("wb") as errors:
-        # A session of its own: the terminal's Ctrl-C comes to us alone, and we end the worker.
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment, start_new_session=True
-        )
-    watch = _Watch(process, request.deadline_s)
+    worker = Worker(request, folder)
     try:
-        watch.allow(_STARTING)
-        reply = _exchange(process, msgspec.json.encode(request) + b"\n", watch)
+        return worker.hear()
     finally:
-        watch.end()
-        _end(process)
-    if reply is not None:
-        return reply
-    return watch.verdict or Failure("crash", _cause(process.returncode, stderr))
+        worker.close()
+
+
+def start(request: Point, folder: Path) -> Worker:
+    """Begin to load a configuration; ``hear`` its ``PointReply``, give it orders, ``close`` it."""
+    return Worker(request, folder)
+
+
+class Worker:
+    """A process that carries out a request and then orders."""
+
+    def __init__(self, request: Request, folder: Path) -> None:
+        command = [sys.executable, "-P", "-c", _BOOT, str(_ROOT)]
+        environment = {**QUIET_RUNTIME, **os.environ, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
+        handle, name = mkstemp(prefix=_STDERR, dir=folder)
+        self._stderr = Path(name)
+        with os.fdopen(handle, "wb") as errors:
+            # A session of its own: the terminal's Ctrl-C comes to us alone, and we end the worker.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment, start_new_session=True
+            )
+        self._watch = _Watch(self._process, request.deadline_s)
+        self._watch.allow(_STARTING)
+        self._say(request)
+
+    def send(self, order: Order) -> None:
+        """Give an order; ``hear`` its reply."""
+        self._watch.allow(_STARTING)
+        self._say(order)
+
+    def hear(self) -> Reply:
+        """The reply to what was said last; the end of the process, and a step that did not end, is a ``Failure``."""
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        # A worker that is killed may leave half a line.
+        with suppress(msgspec.DecodeError):
+            for line in self._process.stdout:
+                said: Reply | Step = msgspec.json.decode(line, type=Reply | Step)
+                if not isinstance(said, Step):
+                    self._watch.end()
+                    return said
+                self._watch.allow(said)
+        code = self._process.wait()
+        self._watch.end()
+        return self._watch.verdict or Failure("crash", _cause(code, self._stderr))
+
+    def obey(self, order: Order) -> Reply:
+        """Give an order and hear its reply."""
+        self.send(order)
+        return self.hear()
+
+    def close(self) -> None:
+        """End the process; it has ended when this returns."""
+        self._watch.end()
+        _end(self._process)
+        self._stderr.unlink(missing_ok=True)
+
+    def _say(self, message: Request | Order) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        # One that has ended already is heard of in ``hear``.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(msgspec.json.encode(message) + b"\n")
+            self._process.stdin.flush()
 
 
 @dataclass
@@ -114,28 +158,6 @@ class _Watch:
     def _expire(self, step: Step, limit_s: float) -> None:
         self.verdict = Failure("deadline", f"{step.doing} did not end within {limit_s:g} s")
         self.process.kill()
-
-
-def _exchange(process: subprocess.Popen[bytes], request: bytes, watch: _Watch) -> Reply | None:
-    """Send the request and hear the worker out; None when it ends without a reply."""
-    assert process.stdin is not None  # noqa: S101 - both are pipes
-    assert process.stdout is not None  # noqa: S101
-    try:
-        process.stdin.write(request)
-        process.stdin.flush()
-    except BrokenPipeError:
-        return None
-    reply: Reply | None = None
-    # A worker that is killed may leave half a line.
-    with suppress(msgspec.DecodeError):
-        for line in process.stdout:
-            said: Reply | Step = msgspec.json.decode(line, type=Reply | Step)
-            if isinstance(said, Step):
-                watch.allow(said)
-            else:
-                reply = said
-    process.wait()
-    return reply
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -216,7 +216,28 @@ def saved(tmp_path: Path) -> Any:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer requests in this process: faster, and seen by coverage and monkeypatches."""
-    from infercost.runtime import workers
-    from infercost.runtime._worker import answer
+    from infercost.runtime import timing, workers
+    from infercost.runtime._worker import Job, answer
 
-    monkeypatch.setattr(workers, "ask", lambda request, folder: answer(request))
+    class Here:
+        """A worker that is no process."""
+
+        def __init__(self, request: Any, folder: Path) -> None:
+            self.job = Job()
+            self.replies = [answer(request, job=self.job)]
+
+        def send(self, order: Any) -> None:
+            self.replies.append(self.job.obey(order))
+
+        def hear(self) -> Any:
+            return self.replies.pop(0)
+
+        def obey(self, order: Any) -> Any:
+            return self.job.obey(order)
+
+        def close(self) -> None:
+            self.job.loaded = None
+
+    monkeypatch.setattr(workers, "Worker", Here)
+    # This process is not a worker's to keep on some CPUs.
+    monkeypatch.setattr(timing, "_stay_on", lambda cpus: False)

@@ -148,7 +148,7 @@ def test_only_what_changes_speed_changes_the_fingerprint() -> None:
 
 
 def test_a_quota_limits_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_affinity", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(machine, "usable_affinity", lambda: [0, 1, 2, 3])
     monkeypatch.setattr(machine, "cpu_quota", lambda: 1.5)
     assert machine.usable_cpus() == 2
     monkeypatch.setattr(machine, "cpu_quota", lambda: 0.2)
@@ -158,9 +158,9 @@ def test_a_quota_limits_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_hardware_threads_of_one_core_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_affinity", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(machine, "usable_affinity", lambda: [0, 1, 2, 3])
     monkeypatch.setattr(machine, "cpu_quota", lambda: None)
-    monkeypatch.setattr(machine, "_core_of", lambda cpu: f"{cpu % 2},{cpu % 2 + 2}")
+    monkeypatch.setattr(machine, "core_of", lambda cpu: f"{cpu % 2},{cpu % 2 + 2}")
     assert machine.usable_cores() == 2
 
 
@@ -168,5 +168,5 @@ def test_a_core_is_known_by_its_siblings(tmp_path: Path) -> None:
     topology = tmp_path / "cpu3" / "topology"
     topology.mkdir(parents=True)
     (topology / "thread_siblings_list").write_text("1,3\n")
-    assert machine._core_of(3, tmp_path) == "1,3"
-    assert machine._core_of(7, tmp_path) == str(7 // machine.threads_per_core())
+    assert machine.core_of(3, tmp_path) == "1,3"
+    assert machine.core_of(7, tmp_path) == str(7 // machine.threads_per_core())

@@ -17,8 +17,18 @@ import pytest
 
 from infercost.runtime import workers
 from infercost.runtime.inputs import save_arrays
-from infercost.runtime.protocol import Failure, InputSpec, ModelSource, Operators, Point, PointReply, Probe
-from infercost.runtime.workers import ask, ask_point
+from infercost.runtime.protocol import (
+    Failure,
+    InputSpec,
+    ModelSource,
+    Operators,
+    Point,
+    PointReply,
+    Probe,
+    Slice,
+    SliceReply,
+)
+from infercost.runtime.workers import Worker, ask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,20 +44,28 @@ def request(model: Path, folder: Path, **more: Any) -> Point:
         "level": "all",
         "threads": 1,
         "device": "cpu",
-        "budget_s": 0.3,
     }
     return Point(**{**fields, **more})
 
 
 def test_a_worker_measures_in_a_process_of_its_own(nets: Any, saved: Any, tmp_path: Path) -> None:
-    reply = ask_point(request(saved(nets.mlp()), tmp_path), tmp_path)
-    assert isinstance(reply, PointReply)
-    assert reply.latencies_ns
-    assert all(ns > 0 for ns in reply.latencies_ns)
-    assert reply.load_s > 0
-    assert reply.output_bytes == 16
-    assert reply.memory_bytes is not None
-    assert reply.memory_bytes > 0
+    worker = Worker(request(saved(nets.mlp()), tmp_path), tmp_path)
+    try:
+        ready = worker.hear()
+        turns = [worker.obey(Slice(budget_s=0.1, most_runs=50)) for _ in range(2)]
+    finally:
+        worker.close()
+    assert isinstance(ready, PointReply)
+    assert ready.load_s > 0
+    assert ready.output_bytes == 16
+    assert ready.process_bytes > 10 << 20, "Python, NumPy and ONNX Runtime themselves"
+    for turn in turns:
+        assert isinstance(turn, SliceReply)
+        assert turn.latencies_ns
+        assert all(ns > 0 for ns in turn.latencies_ns)
+        assert 0 < turn.memory_bytes < turn.steady_bytes
+        assert turn.cost.cpu_s > 0
+    assert not psutil.Process().children()
     assert not list(tmp_path.glob("infercost-*"))
     assert not (tmp_path / ".ses").exists(), "ONNX Runtime's telemetry has started"
 
@@ -118,7 +136,10 @@ def test_a_run_that_does_not_end_is_ended(nets: Any, saved: Any, tmp_path: Path)
         model=point.model, inputs=[InputSpec("x", "float32", "normal", None)], trials=[[[1, 8]]], deadline_s=point.deadline_s
     )
     operators = Operators(
-        **{name: getattr(point, name) for name in point.__struct_fields__ if name != "deadline_s"}, most_runs=9, deadline_s=0.5
+        **{name: getattr(point, name) for name in point.__struct_fields__ if name not in ("deadline_s", "cpus")},
+        budget_s=0.3,
+        most_runs=9,
+        deadline_s=0.5,
     )
     for asked in (point, probe, operators):
         assert ask(asked, tmp_path) == Failure("deadline", "one run of the model did not end within 0.5 s")
