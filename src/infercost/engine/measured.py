@@ -16,6 +16,9 @@ MAX_BATCH = 32
 MAX_BATCHES = 4
 MEMORY_PER_FILE_BYTE = 2.5
 """Resident bytes for each byte of model file where memory was not measured."""
+PROCESS_BYTES = 80_000_000
+"""Resident bytes of a worker beside the model's session, Python, NumPy and ONNX Runtime themselves, where the
+profile did not record them (``Point.process_bytes``): 50 to 90 MB on Linux with ONNX Runtime 1.23 to 1.32."""
 UNDISTURBED_SHARE = 0.95
 """A single thread that had the CPU for less of the wall time was kept from it by others."""
 LEAST_SHARE = 0.2
@@ -40,7 +43,7 @@ def allowed_batches(profile: Profile, batches: Iterable[int]) -> tuple[int, ...]
 
 
 def memory_curve(profile: Profile, points: Sequence[Point]) -> Callable[[int], int]:
-    """Resident bytes of one worker at a batch size; measured, else from the model file."""
+    """Resident bytes of one worker's session at a batch size; measured, else from the model file."""
     measured: dict[int, int] = {}
     for point in points:
         if point.memory_bytes:
@@ -56,6 +59,16 @@ def memory_curve(profile: Profile, points: Sequence[Point]) -> Callable[[int], i
         return int(np.interp(batch, batches, sizes) + slope * max(0, batch - batches[-1]))
 
     return memory
+
+
+def worker_memory(profile: Profile, points: Sequence[Point]) -> Callable[[int], int]:
+    """Resident bytes of one CPU worker as a whole at a batch size: its own process and the model's session.
+
+    Each worker is a process: N single-threaded ones pay for Python and ONNX Runtime N times.
+    """
+    session = memory_curve(profile, points)
+    process = max((p.process_bytes for p in points if p.process_bytes), default=PROCESS_BYTES)
+    return lambda batch: process + session(batch)
 
 
 def seconds_measured(points: Sequence[Point]) -> dict[int, dict[int, float]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infercost.domain.prediction import PredictedPoint, Serving
-from infercost.engine.measured import allowed_batches, memory_curve, seconds_measured, typical_cv
+from infercost.engine.measured import allowed_batches, seconds_measured, typical_cv, worker_memory
 from infercost.engine.roofline import SERIAL_PRIOR, Operators, Parts, combine, slowdown, split
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class CpuModel:
             usable = {batch: by_threads for batch, by_threads in measured.items() if base in by_threads}
             sizes = [b for b in allowed_batches(profile, usable) if b in usable]
             batches = tuple(BatchLaw.fit(b, usable[b], base, operators, source) for b in sizes)
-        return cls(source, operators, batches, memory_curve(profile, points), typical_cv(points))
+        return cls(source, operators, batches, worker_memory(profile, points), typical_cv(points))
 
     @property
     def has_measurement(self) -> bool:

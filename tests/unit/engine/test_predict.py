@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from infercost.domain.hardware import Accelerator, CpuFamily, Hardware
 from infercost.domain.model import ModelFacts
 from infercost.domain.profile import LatencyStats, Machine, OperatorTime, Point, Profile, Runtime
+from infercost.engine.measured import PROCESS_BYTES
 from infercost.engine.predict import predict, predict_all
 
 MIB = 2**20
@@ -330,13 +331,20 @@ def test_batches_are_at_most_four_and_at_most_32():
 def test_memory_is_of_all_workers_and_grows_with_the_batch():
     grown = profile({}, points=(point(1, 1, 0.04, memory=100 * MIB), point(8, 1, 0.3, memory=170 * MIB)))
     found = by_shape(predict(grown, SOURCE, hardware(vcpus=4)))
-    assert found[4, 1, 1].memory_bytes == 4 * 100 * MIB
-    assert found[4, 1, 8].memory_bytes == 4 * 170 * MIB
+    assert found[4, 1, 1].memory_bytes == 4 * (PROCESS_BYTES + 100 * MIB)
+    assert found[4, 1, 8].memory_bytes == 4 * (PROCESS_BYTES + 170 * MIB)
+
+
+def test_every_worker_pays_for_its_own_python_and_runtime():
+    measured = replace(point(1, 1, 0.04, memory=100 * MIB), process_bytes=60 * MIB)
+    found = by_shape(predict(profile({}, points=(measured,)), SOURCE, hardware(vcpus=4)))
+    assert found[4, 1, 1].memory_bytes == 4 * 160 * MIB
+    assert found[1, 4, 1].memory_bytes == 160 * MIB
 
 
 def test_unmeasured_memory_follows_the_file():
     unknown = profile({}, points=(point(1, 1, 0.04, memory=None),))
-    assert by_shape(predict(unknown, SOURCE, hardware(vcpus=4)))[1, 4, 1].memory_bytes == 100 * MIB
+    assert by_shape(predict(unknown, SOURCE, hardware(vcpus=4)))[1, 4, 1].memory_bytes == PROCESS_BYTES + 100 * MIB
 
 
 def test_one_thread_count_says_that_scaling_is_assumed():
