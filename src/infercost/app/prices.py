@@ -81,7 +81,7 @@ def show_prices(
                 raise UnknownNameError("kind of price", kind, known)
         entries = [entry for entry in entries if entry.kind in kinds]
     entries = _named(entries, names)
-    matching = [e for e in entries if e.region == "*" or e.region in where[e.volume.catalog.provider]]
+    matching = [e for e in entries if e.region in where[e.provider] or (e.region == "*" and where[e.provider])]
     if not matching:
         raise NoPriceError(_not_there(entries, where))
     found = [_row(entry) for entry in matching]
@@ -243,6 +243,10 @@ class _Entry(NamedTuple):
     price: Offer | Rate | ExtraPrice
     volume: Volume
 
+    @property
+    def provider(self) -> str:
+        return self.volume.catalog.provider
+
 
 def _entries(volume: Volume) -> Iterator[_Entry]:
     from infercost.store.extras import read_extras
@@ -288,7 +292,7 @@ def _named(entries: list[_Entry], names: Sequence[str] | None) -> list[_Entry]:
 
 def _not_there(entries: Sequence[_Entry], where: Mapping[str, Sequence[str]]) -> str:
     names = list(dict.fromkeys(entry.name for entry in entries))
-    places = list(dict.fromkeys(f"{entry.volume.catalog.provider}:{entry.region}" for entry in entries))
+    places = list(dict.fromkeys(f"{entry.provider}:{entry.region}" for entry in entries))
     asked = ", ".join(region for regions in where.values() for region in regions)
     what = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     there = ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")

@@ -10,7 +10,7 @@ from infercost._version import __version__
 from infercost.app.pricebook import choose_currency, discounted, exchanged, open_book, stale_rate
 from infercost.app.profiling import load_or_profile
 from infercost.app.selection import choose_providers, choose_regions, restrict
-from infercost.domain.errors import UsageError
+from infercost.domain.errors import UnknownNameError, UsageError
 from infercost.domain.plan import Misfit
 from infercost.domain.profile import Profile
 from infercost.domain.traffic import LOG_BYTES, Slo, Traffic
@@ -48,6 +48,7 @@ class Question:
     overhead_ms: float | None
     min_replicas: int
     today: date
+    include: Mapping[str, float]
     warnings: tuple[str, ...] = ()
     """What is to be said of the prices that were chosen."""
 
@@ -67,6 +68,7 @@ class Question:
             log_bytes=self.log_bytes,
             clients=self.clients,
             overhead_ms=assumed_overhead_ms(request + response) if self.overhead_ms is None else self.overhead_ms,
+            include=dict(self.include),
         )
 
 
@@ -83,6 +85,7 @@ def ask(
     clients: Clients = "internet",
     overhead_ms: float | None = None,
     min_replicas: int = 1,
+    include: Mapping[str, float] | None = None,
     today: date | None = None,
     catalogs: Sequence[Catalog] | None = None,
     prices: str | None = None,
@@ -99,6 +102,7 @@ def ask(
         payload_out_bytes=payload_out_bytes or 0,
         log_bytes=log_bytes,
         overhead_ms=overhead_ms or 0.0,
+        include=dict(include or {}),
     )
     if min_replicas < 1:
         raise UsageError(f"the fewest replicas must be at least 1, got {min_replicas}; try --min-replicas 1")
@@ -109,6 +113,7 @@ def ask(
     books, warnings = _load_catalogs(chosen, catalogs, prices, money)
     books = discounted(books, discounts, search=catalogs is None)
     warnings += stale_rate(rate, day)
+    _check_included(include or {}, books, chosen)
     where = choose_regions(chosen, books, regions)
     return Question(
         rps=rps,
@@ -124,6 +129,7 @@ def ask(
         overhead_ms=overhead_ms,
         min_replicas=min_replicas,
         today=day,
+        include=dict(include or {}),
         warnings=warnings,
     )
 
@@ -163,6 +169,7 @@ def estimate(
     clients: Clients = "internet",
     overhead_ms: float | None = None,
     min_replicas: int = 1,
+    include: Mapping[str, float] | None = None,
     today: date | None = None,
     catalogs: Sequence[Catalog] | None = None,
     prices: str | None = None,
@@ -187,6 +194,8 @@ def estimate(
         overhead_ms: CPU time that a request costs the serving stack beside the model; None takes
             :func:`~infercost.engine.overhead.assumed_overhead_ms` of the payloads.
         min_replicas: fewest replicas of an always-on endpoint, for example 2 for availability.
+        include: quantities a month of rates that no traffic tells of, ``{"nat_hour": 730, "nat_gb": 50}``; each becomes a
+            line of every bill. ``infercost prices show --kind rate`` lists the rates.
         today: the day that the ages of prices are counted to; None means today (UTC).
         catalogs: price catalogs to use instead of the price book; then discounts apply only where they are given.
         prices: an ISO date (the newest prices of that day or before) or ``latest``. None takes what
@@ -213,6 +222,7 @@ def estimate(
         clients=clients,
         overhead_ms=overhead_ms,
         min_replicas=min_replicas,
+        include=include,
         today=today,
         catalogs=catalogs,
         prices=prices,
@@ -221,6 +231,16 @@ def estimate(
         fx=fx,
     )
     return answer(question, source if isinstance(source, Profile) else load_or_profile(source))
+
+
+def _check_included(include: Mapping[str, float], catalogs: Sequence[Catalog], providers: Mapping[str, Provider]) -> None:
+    known = {rate.item for catalog in catalogs for rate in catalog.rates}
+    charged = {charge.item: charge.name for provider in providers.values() for charge in provider.charges}
+    for item in include:
+        if item in charged:
+            raise UsageError(f"{item} is in the bills already (the line {charged[item]!r}); leave --include {item} out")
+        if item not in known:
+            raise UnknownNameError("rate", item, known - set(charged))
 
 
 def _load_catalogs(

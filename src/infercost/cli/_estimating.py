@@ -29,6 +29,7 @@ def described(
     clients: str | None = None,
     overhead: str | None = None,
     min_replicas: int | None = None,
+    include: list[str] | None = None,
 ) -> dict[str, Any]:
     """The options that describe a target, as fields of one; what was not given is None."""
     return {
@@ -43,6 +44,7 @@ def described(
         "clients": None if clients is None else options.parse_clients(clients),
         "overhead_ms": None if overhead is None else options.parse_ms(overhead, "--overhead"),
         "min_replicas": min_replicas,
+        "include": options.parse_included(include),
     }
 
 

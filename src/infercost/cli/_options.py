@@ -64,6 +64,15 @@ PayloadOut = Annotated[
     typer.Option("--payload-out", metavar="SIZE", help="Response size, for example 2kB. [default: the output tensors]"),
 ]
 LogSize = Annotated[str | None, typer.Option("--log-size", metavar="SIZE", help="Log volume of one request. [default: 256B]")]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="ITEM=QUANTITY",
+        help="A month's quantity of a rate that no traffic tells of, for example nat_hour=730; rates: infercost prices show"
+        " --kind rate. Repeat for several.",
+    ),
+]
 Clients = Annotated[
     str | None,
     typer.Option(
@@ -228,6 +237,25 @@ def parse_device(text: str) -> Literal["auto", "cpu", "cuda"]:
         if text == device:
             return device
     raise UsageError(f"--device must be auto, cpu or cuda, got {text!r}")
+
+
+def parse_included(texts: list[str] | None) -> dict[str, float] | None:
+    """``["nat_hour=730"]`` as quantities by item.
+
+    Raises:
+        UsageError: a text is not of that form, or an item stands there twice.
+    """
+    found: dict[str, float] = {}
+    for text in texts or ():
+        item, _, quantity = (part.strip() for part in text.partition("="))
+        try:
+            value = float(quantity)
+        except ValueError:
+            raise UsageError(f"cannot read --include {text}; write it like --include nat_hour=730") from None
+        if item in found:
+            raise UsageError(f"--include names {item} twice; give it once")
+        found[item] = value
+    return found or None
 
 
 def parse_clients(text: str) -> Literal["internet", "in-region"]:

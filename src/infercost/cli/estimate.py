@@ -26,6 +26,7 @@ def estimate(
     clients: options.Clients = None,
     overhead: options.Overhead = None,
     min_replicas: options.MinReplicas = None,
+    include: options.Include = None,
     prices: options.Prices = None,
     offline: options.Offline = False,  # noqa: ARG001 - nothing here uses a network; scripts may say so everywhere
     discounts: options.Discounts = None,
@@ -63,6 +64,7 @@ def estimate(
         clients=clients,
         overhead=overhead,
         min_replicas=min_replicas,
+        include=include,
     )
     estimated = _estimating.run(
         _estimating.choose(source, config, target, fields),

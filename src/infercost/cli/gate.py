@@ -46,6 +46,7 @@ def gate(
     clients: options.Clients = None,
     overhead: options.Overhead = None,
     min_replicas: options.MinReplicas = None,
+    include: options.Include = None,
     prices: options.Prices = None,
     offline: options.Offline = False,  # noqa: ARG001 - nothing here uses a network; scripts may say so everywhere
     discounts: options.Discounts = None,
@@ -88,6 +89,7 @@ def gate(
         clients=clients,
         overhead=overhead,
         min_replicas=min_replicas,
+        include=include,
     )
     paid: dict[str, Any] = {"prices": prices, "discounts": discounts, "currency": currency, "fx": fx}
     verdict: Verdict | Verdicts

@@ -30,6 +30,8 @@ class Target:
     clients: Literal["internet", "in-region"] | None = None
     overhead_ms: float | None = None
     min_replicas: int | None = None
+    include: dict[str, float] | None = None
+    """Quantities a month by rate item; see ``infercost.domain.traffic.Traffic.include``."""
     budget: Budget = field(default_factory=Budget)
     waivers: tuple[Waiver, ...] = ()
     where: str = ""

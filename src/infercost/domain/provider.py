@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from infercost.domain.price import Mode
 from infercost.domain.scaling import ScalingRules
@@ -17,9 +17,13 @@ Driver = Literal[
     "registry_gb",
     "artifact_gb",
     "load_balancer_hours",
+    "given",
 ]
 """What makes a charge grow. ``endpoint_storage_gb`` is per replica; ``egress_gb`` is response
-traffic that leaves the cloud; the others are as named, per month."""
+traffic that leaves the cloud; ``given`` is a quantity that the user states; the others are as named, per month."""
+
+
+EVERY_MODE: Final[tuple[Mode, ...]] = ("realtime", "serverless", "async", "batch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,7 @@ class Charge:
     note: str = ""
     """Where the rule or the assumed quantity comes from."""
     modes: tuple[Mode, ...] = ("realtime", "serverless")
-    """The modes that are billed it."""
+    """The modes that are billed it; see ``EVERY_MODE``."""
     last_tier_from: float | None = None
     """Monthly quantity (in the rate's unit) at which the cloud's own list begins a tier that the book may lack.
     Beyond it the book's last tier is applied, and the line says so. None where no such tier is known.
@@ -95,7 +99,8 @@ class ServingMode:
     """How one way of serving is billed. None and ``unknown`` where no source says."""
 
     name: str
-    """``realtime``, ``serverless``, ``async``, ``batch`` …"""
+    """The ``kind`` of its offers (``realtime``, ``serverless``, ``async``, ``batch``, ``batch_spot`` …), or, of a way that
+    is paid for by another's offers or by no offers, a name of its own."""
     title: str
     """What the cloud calls it."""
     per: str
@@ -110,9 +115,10 @@ class ServingMode:
     failed: Billed = "unknown"
     """Where it fails to start, or a job fails."""
     scales_to_zero: bool | None = None
-    prices: Literal["estimated", "shown", "missing"]
-    """``estimated``: estimates use them. ``shown``: a refresh reads them and ``prices show`` has them.
-    ``missing``: no source is read."""
+    prices: Literal["estimated", "priced", "refreshed", "shown", "missing"]
+    """``estimated``: estimates rank its offers. ``priced``: the book has offers of it, which promise something else.
+    ``refreshed``: likewise, once a refresh has read them. ``shown``: single prices that are no offers. ``missing``: no
+    source is read."""
     verified: bool
     """Whether every rule given here stands in ``source``; if not, it says which are assumed."""
     source: str

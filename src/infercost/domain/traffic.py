@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from infercost.domain.errors import UsageError
@@ -36,6 +36,8 @@ class Traffic:
     """CPU milliseconds a request costs the serving stack beside the model: HTTP, checking and copying
     tensors. An assumption unless the user gives it; see ``infercost.engine.overhead``."""
     arrivals: Literal["poisson"] = "poisson"
+    include: dict[str, float] = field(default_factory=dict)
+    """Quantities a month of rates that no traffic tells of (hours of NAT, keys), by item and in the rate's unit."""
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.rps) or self.rps <= 0:
@@ -49,6 +51,9 @@ class Traffic:
             )
         if not math.isfinite(self.overhead_ms) or self.overhead_ms < 0:
             raise UsageError(f"the serving overhead must not be negative, got {self.overhead_ms:g} ms; try --overhead 0.2ms")
+        for item, quantity in self.include.items():
+            if not math.isfinite(quantity) or quantity <= 0:
+                raise UsageError(f"the quantity of {item} must be above 0, got {quantity:g}; try --include {item}=1")
         for name in ("payload_in_bytes", "payload_out_bytes", "log_bytes"):
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} must not be negative, got {getattr(self, name)}")

@@ -82,7 +82,7 @@ def estimate(
         ),
         default_regions=default_regions,
         runner_up=explain_runner_up(candidates, slo, currency),
-        not_priced=tuple(dict.fromkeys(text for catalog in catalogs for text in providers[catalog.provider].not_priced)),
+        not_priced=_not_priced(catalogs, providers, traffic),
         warnings=(
             *caveats(
                 catalogs,
@@ -94,6 +94,16 @@ def estimate(
             *(f"profile: {text}" for text in dict.fromkeys((*profile.model.warnings, *profile.warnings))),
         ),
     )
+
+
+def _not_priced(catalogs: Sequence[Catalog], providers: Mapping[str, Provider], traffic: Traffic) -> tuple[str, ...]:
+    """What no line covers: what the book has no rate for, and then what it has one for and the user did not include."""
+    rates = {rate.item for catalog in catalogs for rate in catalog.rates}
+    charged = {charge.item for catalog in catalogs for charge in providers[catalog.provider].charges}
+    left = sorted(rates - charged - set(traffic.include))
+    found = [text for catalog in catalogs for text in providers[catalog.provider].not_priced]
+    found += [f"rates that are in no bill unless added with --include ITEM=QUANTITY: {', '.join(left)}"] if left else []
+    return tuple(dict.fromkeys(found))
 
 
 def _currency(catalogs: Sequence[Catalog]) -> str:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from infercost.domain.estimate import CostLine
+from infercost.domain.provider import EVERY_MODE, Charge
+from infercost.domain.rates import STANDARD_RATES
 from infercost.domain.traffic import LOG_BYTES
 from infercost.domain.units import GB, GIB, HOURS_PER_MONTH, SECONDS_PER_MONTH
 from infercost.engine.money import significant, to_micros, unit_cost
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from infercost.domain.price import Catalog, Mode, Rate
     from infercost.domain.profile import Profile
-    from infercost.domain.provider import Charge, Provider
+    from infercost.domain.provider import Provider
     from infercost.domain.traffic import Traffic
 
 __all__ = ["Bill", "Quote", "Quoter", "monthly_requests", "tiered_cost"]
@@ -136,7 +138,7 @@ class Quoter:
         return {name: sorted(regions) for name, regions in found.items()}
 
     def _make(self, region: str, mode: Mode) -> Quote:
-        charges = [charge for charge in self.provider.charges if mode in charge.modes]
+        charges = [charge for charge in (*self.provider.charges, *_included(self.traffic)) if mode in charge.modes]
         grows = tuple(charge for charge in charges if charge.driver == "endpoint_storage_gb")
         fixed = Bill.of([line for charge in charges if charge not in grows and (line := self.price(charge, region))])
         each = [line for charge in grows if (line := self.price(charge, region))]
@@ -171,7 +173,7 @@ class Quoter:
     def _quantity(self, charge: Charge, unit: str, times: int) -> tuple[Decimal, _Origin]:
         """A month's quantity in a rate's unit, and where it comes from."""
         if charge.fixed_quantity is not None:
-            return times * Decimal(repr(charge.fixed_quantity)), "assumed"
+            return times * Decimal(repr(charge.fixed_quantity)), "given" if charge.driver == "given" else "assumed"
         if charge.driver == "load_balancer_hours":
             return HOURS_PER_MONTH, "listed"
         size, origin = self._bytes(charge)
@@ -239,7 +241,24 @@ def _with_price(line: CostLine, tiers: Sequence[Rate], note: str) -> CostLine:
     )
 
 
+def _included(traffic: Traffic) -> list[Charge]:
+    """Charges for what the user says there is beside the traffic."""
+    return [
+        Charge(
+            name=STANDARD_RATES[item].title if item in STANDARD_RATES else item,
+            item=item,
+            driver="given",
+            fixed_quantity=quantity,
+            modes=EVERY_MODE,
+            note=f"included as {item}={quantity:g}",
+        )
+        for item, quantity in traffic.include.items()
+    ]
+
+
 def _unit(charge: Charge) -> str:
+    if charge.driver == "given":
+        return STANDARD_RATES[charge.item].units[0] if charge.item in STANDARD_RATES else ""
     if charge.driver == "load_balancer_hours":
         return "hour"
     return "GB-month" if charge.driver in ("endpoint_storage_gb", "registry_gb", "artifact_gb") else "GB"

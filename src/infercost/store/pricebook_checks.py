@@ -18,6 +18,8 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
+from infercost.domain.rates import STANDARD_RATES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -28,43 +30,7 @@ __all__ = ["Finding", "defects", "split_name", "verify_catalog"]
 
 GEOGRAPHIES = frozenset({"us", "ca", "mx", "sa", "eu", "me", "af", "apac", "gov"})
 OFFER_UNITS = {"realtime": "hour", "serverless": "second", "async": "hour", "batch": "hour"}
-_DATA = ("GB", "GiB")
-_STORED = ("GB-month", "GiB-month")
-RATE_UNITS = {
-    "endpoint_storage_gb_month": _STORED,
-    "data_in_gb": _DATA,
-    "data_out_gb": _DATA,
-    "async_data_gb": _DATA,
-    "egress_internet_gb": _DATA,
-    "egress_internet_australia_gb": _DATA,
-    "egress_internet_china_gb": _DATA,
-    "egress_inter_region_gb": _DATA,
-    "egress_us_east_gb": _DATA,
-    "egress_inter_zone_gb": _DATA,
-    "logs_ingest_gb": _DATA,
-    "logs_storage_gb_month": _STORED,
-    "metrics_ingest_mib": ("MiB",),
-    "metric_samples_10m": ("10M samples",),
-    "custom_metric_month": ("metric-month",),
-    "alarm_month": ("alarm-month",),
-    "registry_gb_month": _STORED,
-    "registry_day": ("day",),
-    "object_storage_gb_month": _STORED,
-    "object_writes_10k": ("10k requests",),
-    "object_reads_10k": ("10k requests",),
-    "load_balancer_hour": ("hour",),
-    "load_balancer_lcu_hour": ("LCU-hour",),
-    "load_balancer_gb": _DATA,
-    "nat_hour": ("hour",),
-    "nat_vm_hour": ("VM-hour",),
-    "nat_gb": _DATA,
-    "kms_key_month": ("key-month",),
-    "kms_requests_10k": ("10k requests",),
-    "private_endpoint_hour": ("hour",),
-    "private_endpoint_gb": _DATA,
-}
-"""The units that each standard rate may have. A provider may have items of its own, in one of these units."""
-_KNOWN_UNITS = frozenset(unit for units in RATE_UNITS.values() for unit in units)
+_KNOWN_UNITS = frozenset(unit for rate in STANDARD_RATES.values() for unit in rate.units)
 PLAUSIBLE_USD = {"hour": (Decimal("0.001"), Decimal(1000)), "second": (Decimal("0.000001"), Decimal("0.01"))}
 """Outside of this a price is in another unit or currency, or belongs to another row."""
 MAX_RATE_USD = Decimal(10)
@@ -229,10 +195,9 @@ def _mode_ratios(catalog: Catalog, _today: date) -> Iterator[Finding]:
 def _rate_rows(catalog: Catalog, today: date) -> Iterator[Finding]:
     for rate in catalog.rates:
         where = f"{rate.region}/{rate.item}"
-        if rate.unit not in RATE_UNITS.get(rate.item, _KNOWN_UNITS):
-            yield Finding(
-                "unit", where, f"{rate.unit!r}, expected {' or '.join(RATE_UNITS.get(rate.item, sorted(_KNOWN_UNITS)))}"
-            )
+        units = STANDARD_RATES[rate.item].units if rate.item in STANDARD_RATES else _KNOWN_UNITS
+        if rate.unit not in units:
+            yield Finding("unit", where, f"{rate.unit!r}, expected {' or '.join(sorted(units))}")
         if rate.region != "*" and rate.region not in catalog.regions:
             yield Finding("region", where, "a rate in a region that is not listed")
         if not (rate.price.is_finite() and 0 <= rate.price <= MAX_RATE_USD):

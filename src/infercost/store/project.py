@@ -149,6 +149,12 @@ class _Reader(NodeReader):
     def place(self, node: Node) -> str:
         return self.choice(node, ("internet", "in-region"), "place of clients")
 
+    def quantities(self, node: Node) -> dict[str, float]:
+        named = self.items(node, ("nat_hour",))
+        if not named:
+            raise self.error(node, "there is no quantity; name a rate, for example: include: {nat_hour: 730}")
+        return {self.text(key): float(self.above_zero(value)) for key, value in named}
+
     def budget(self, node: Node) -> Budget:
         return Budget(**self.values(node, _BUDGET))
 
@@ -207,6 +213,12 @@ _TARGET: Final[dict[str, _Key]] = {
     ),
     "overhead": _Key("overhead_ms", "duration", _DURATION, "CPU time of the serving stack a request."),
     "min_replicas": _Key("min_replicas", "count", {"type": "integer", "minimum": 1}, "Fewest replicas. Left out: 1."),
+    "include": _Key(
+        "include",
+        "quantities",
+        {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}, "minProperties": 1},
+        "Quantities a month of rates that no traffic tells of, for example nat_hour: 730.",
+    ),
     "budget": _Key("budget", "budget", {"$ref": "#/$defs/budget"}, "Limits that infercost gate judges by."),
     "waivers": _Key(
         "waivers", "waivers", {"type": "array", "items": {"$ref": "#/$defs/waiver"}}, "Breaches that someone answers for."

@@ -19,12 +19,13 @@ import sys
 from collections import Counter
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, ClassVar, get_args
 
 from infercost.domain.provider import Driver, Provider
+from infercost.domain.rates import STANDARD_RATES
 from infercost.store.pricebook import load_catalog, load_manifest
-from infercost.store.pricebook_checks import RATE_UNITS, defects, verify_catalog
+from infercost.store.pricebook_checks import defects, verify_catalog
 from infercost.store.references import check_references, load_references
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ __all__ = ["ProviderContract"]
 HEAVY = ("boto3", "botocore", "google.cloud", "azure", "numpy", "pandas", "onnx", "onnxruntime", "msgspec", "rich", "typer")
 """Modules that importing a provider must not load: SDKs belong inside calls."""
 
-_load = cache(load_catalog)
+_load = cache(partial(load_catalog, every_mode=True))
 
 
 def _expect(condition: object, problem: str) -> None:
@@ -94,7 +95,7 @@ class ProviderContract:
     def test_default_region_is_priced(self) -> None:
         region = self.provider.default_region
         _expect(region in self.catalog.regions, f"the default region {region} is not in the catalog")
-        priced = [o for o in self.catalog.offers if o.region == region and o.mode == "realtime" and o.price is not None]
+        priced = [o for o in self.catalog.offers if o.region == region and o.kind == "realtime" and o.price is not None]
         _expect(priced, f"nothing has a price in the default region {region}")
 
     def test_every_charge_has_a_rate_somewhere(self) -> None:
@@ -102,13 +103,14 @@ class ProviderContract:
         missing = [charge.item for charge in self.provider.charges if charge.item not in known]
         _expect(not missing, f"charges without any rate: {missing}")
 
-    def test_every_rate_belongs_to_a_charge(self) -> None:
+    def test_every_rate_is_a_charge_or_can_be_included(self) -> None:
         unused = {rate.item for rate in self.catalog.rates} - {charge.item for charge in self.provider.charges}
-        _expect(not unused, f"rates that no charge uses: {sorted(unused)}")
+        strange = sorted(unused - set(STANDARD_RATES))
+        _expect(not strange, f"rates that no charge uses, and that are none of the standard items: {strange}")
 
     def test_charges_use_standard_items_and_drivers(self) -> None:
         for charge in self.provider.charges:
-            _expect(charge.item in RATE_UNITS, f"{charge.name}: {charge.item!r} is none of {', '.join(RATE_UNITS)}")
+            _expect(charge.item in STANDARD_RATES, f"{charge.name}: {charge.item!r} is none of {', '.join(STANDARD_RATES)}")
             _expect(charge.driver in get_args(Driver), f"{charge.name}: {charge.driver!r} is not a driver")
 
     def test_charges_are_named_once_and_say_where_they_come_from(self) -> None:
@@ -139,6 +141,11 @@ class ProviderContract:
             _expect(all(value > 0 for value in positive), "serverless rules must be above 0")
             _expect(rules.memory_reserved_gib >= 0, "the runtime cannot take less than no memory")
             _expect(rules.source.strip(), "serverless rules without a source")
+
+    def test_every_mode_of_its_offers_has_rules(self) -> None:
+        modes = getattr(self.provider, "modes", ())
+        silent = {offer.kind for offer in self.catalog.offers} - {mode.name for mode in modes}
+        _expect(not modes or not silent, f"offers of modes whose billing is not described: {sorted(silent)}")
 
     def test_says_what_it_does_not_price(self) -> None:
         gaps = self.provider.not_priced

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServingMode
+from infercost.domain.provider import EVERY_MODE, Charge, CloudProvider, HostingRules, ServingMode
 from infercost.domain.scaling import ScalingOption, ScalingRules
 
 __all__ = ["PROVIDER"]
@@ -24,18 +24,26 @@ PROVIDER = CloudProvider(
             " (learn.microsoft.com/azure/machine-learning/concept-endpoints-online); the 100 GB a month that a zone has"
             " free are not deducted",
         ),
-        Charge(name="logs", item="logs_ingest_gb", driver="log_gb", note="container logs go to Log Analytics (pay as you go)"),
+        Charge(
+            name="logs",
+            item="logs_ingest_gb",
+            driver="log_gb",
+            modes=EVERY_MODE,
+            note="container logs go to Log Analytics (pay as you go)",
+        ),
         Charge(
             name="registry",
             item="registry_gb_month",
             driver="registry_gb",
             fixed_quantity=2.0,
+            modes=EVERY_MODE,
             note="a 2 GB serving image in the workspace's Container Registry is assumed, at the rate beyond the included 10 GB",
         ),
         Charge(
             name="artifact",
             item="object_storage_gb_month",
             driver="artifact_gb",
+            modes=EVERY_MODE,
             note="the model in Blob storage (hot, LRS), by its file size",
         ),
     ),
@@ -89,33 +97,33 @@ PROVIDER = CloudProvider(
             name="batch",
             title="batch endpoint on a compute cluster",
             per="instance-hour, at the price of the virtual machine",
+            idle="billed",
             scales_to_zero=True,
-            prices="missing",
-            verified=False,
-            source="jobs run on clusters that scale to zero:"
-            " learn.microsoft.com/azure/machine-learning/concept-endpoints-batch; machines are"
-            " billed as virtual machines, of sizes that online endpoints do not all accept. No price is derived from those",
+            prices="priced",
+            verified=True,
+            source="no charge for batch endpoints themselves; machines are allocated when a job starts and released when it is"
+            " done: learn.microsoft.com/azure/machine-learning/concept-endpoints-batch; idle nodes cost, so the least"
+            " number of nodes should be 0: learn.microsoft.com/azure/machine-learning/concept-compute-target, which also"
+            " lists the series that clusters take. Not stated: the step, and what is billed while a node starts",
         ),
         ServingMode(
-            name="low_priority",
+            name="batch_spot",
             title="batch endpoint on low-priority machines",
             per="instance-hour",
             scales_to_zero=True,
-            prices="shown",
-            verified=False,
-            source="surplus capacity at a lower price that may be taken away:"
-            " learn.microsoft.com/azure/machine-learning/how-to-use-low-priority-batch; a refresh reads Low Priority and"
-            " Spot prices. Rules of billing were not found",
+            prices="refreshed",
+            verified=True,
+            source="surplus capacity at a reduced price, that may not be available or be taken away at any time; if the whole"
+            " cluster is, the job is cancelled: learn.microsoft.com/azure/machine-learning/how-to-use-low-priority-batch."
+            " A refresh reads the Low Priority prices; the shipped list has none",
         ),
     ),
     not_priced=(
         "taxes, support plans, private discounts, reservations and savings plans",
         "free allowances: they belong to the account, which may have used them up",
-        "the workspace's standing costs: the registry's daily fee (about 5 USD a month for Basic), Key Vault, storage requests",
         "OS disks of the instances, where the cloud bills them",
-        "private endpoints, managed virtual network rules, firewalls, and traffic between zones or regions",
+        "managed virtual network rules, firewalls and traffic between zones",
         "data collection and model monitoring",
-        "keeping logs beyond the included days, alerts and custom metrics",
-        "Application Gateway, Front Door or API Management in front of the endpoint",
+        "Front Door or API Management in front of the endpoint",
     ),
 )

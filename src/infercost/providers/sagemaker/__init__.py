@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServerlessRules, ServingMode
+from infercost.domain.provider import EVERY_MODE, Charge, CloudProvider, HostingRules, ServerlessRules, ServingMode
 from infercost.domain.scaling import ScalingOption, ScalingRules
 
 __all__ = ["PROVIDER"]
@@ -25,7 +25,7 @@ PROVIDER = CloudProvider(
             item="endpoint_storage_gb_month",
             driver="endpoint_storage_gb",
             fixed_quantity=30.0,
-            modes=("realtime",),
+            modes=("realtime", "async"),
             note="30 GB a replica is assumed: the volume that SageMaker attaches depends on the instance type, and types"
             " with local NVMe get none (docs.aws.amazon.com/sagemaker/latest/dg/host-instance-storage.html)",
         ),
@@ -36,6 +36,20 @@ PROVIDER = CloudProvider(
             name="response data", item="data_out_gb", driver="response_gb", note="data processed out, by SageMaker's price page"
         ),
         Charge(
+            name="queued request data",
+            item="async_data_gb",
+            driver="request_gb",
+            modes=("async",),
+            note="requests of an asynchronous endpoint, by the example on SageMaker's price page",
+        ),
+        Charge(
+            name="queued response data",
+            item="async_data_gb",
+            driver="response_gb",
+            modes=("async",),
+            note="responses of an asynchronous endpoint, by the example on SageMaker's price page; they stay in S3",
+        ),
+        Charge(
             name="egress",
             item="egress_internet_gb",
             driver="egress_gb",
@@ -43,18 +57,26 @@ PROVIDER = CloudProvider(
             note="AWS data transfer to the internet, on top of data processed out; the 100 GB a month that an account has"
             " free are not deducted",
         ),
-        Charge(name="logs", item="logs_ingest_gb", driver="log_gb", note="container logs go to CloudWatch Logs"),
+        Charge(
+            name="logs",
+            item="logs_ingest_gb",
+            driver="log_gb",
+            modes=EVERY_MODE,
+            note="container logs go to CloudWatch Logs",
+        ),
         Charge(
             name="registry",
             item="registry_gb_month",
             driver="registry_gb",
             fixed_quantity=2.0,
+            modes=EVERY_MODE,
             note="a 2 GB serving image in ECR is assumed; AWS's own images are not billed",
         ),
         Charge(
             name="artifact",
             item="object_storage_gb_month",
             driver="artifact_gb",
+            modes=EVERY_MODE,
             note="the model in S3 Standard, by its file size",
         ),
     ),
@@ -119,20 +141,29 @@ PROVIDER = CloudProvider(
             prices="estimated",
             verified=False,
             source="billed while deployed, with or without requests: aws.amazon.com/sagemaker-ai/pricing; the step of one"
-            " second and no minimum are assumed. Endpoints of inference components can scale to zero and are not modelled",
+            " second and no minimum are assumed",
+        ),
+        ServingMode(
+            name="realtime, scaled to zero",
+            title="real-time endpoint of inference components",
+            per="instance-hour, at the price of a real-time endpoint",
+            scales_to_zero=True,
+            prices="priced",
+            verified=True,
+            source="only endpoints that host inference components; at zero instances a request fails, and starting one takes"
+            " several minutes: docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html",
         ),
         ServingMode(
             name="serverless",
             title="serverless endpoint",
             per="second at a memory size",
             granularity_s=0.001,
-            minimum_s=0.0,
             idle="free",
             scales_to_zero=True,
             prices="estimated",
-            verified=False,
-            source=f"billed by the millisecond of processing, nothing while idle: {_SERVERLESS_DOC}; whether a cold start is"
-            " billed is not stated there",
+            verified=True,
+            source=f"billed by the millisecond of processing, nothing while idle, scales to zero: {_SERVERLESS_DOC}; whether"
+            " there is a minimum, and whether a cold start is billed, is not stated there",
         ),
         ServingMode(
             name="serverless, provisioned",
@@ -150,31 +181,33 @@ PROVIDER = CloudProvider(
             per="instance-hour",
             idle="billed",
             scales_to_zero=True,
-            prices="shown",
+            prices="priced",
             verified=False,
             source="the instance count can scale to zero when no requests are queued, and then nothing is paid:"
             " docs.aws.amazon.com/sagemaker/latest/dg/async-inference.html; that instances which wait are billed follows"
-            " from it",
+            " from it. Usage type AsyncInf; every price known equals the real-time one",
         ),
         ServingMode(
             name="batch",
             title="batch transform",
             per="instance-hour",
+            idle="free",
+            failed="billed",
             scales_to_zero=True,
-            prices="shown",
-            verified=False,
-            source="instances exist for the length of a job: docs.aws.amazon.com/sagemaker/latest/dg/batch-transform.html;"
-            " what is billed while they start, and the step, were not found",
+            prices="priced",
+            verified=True,
+            source="billed from the job's start on its instances until it has completed, stopped or failed (TransformStartTime,"
+            " TransformEndTime): docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeTransformJob.html; instances"
+            " exist for the length of a job: docs.aws.amazon.com/sagemaker/latest/dg/batch-transform.html. Not stated: the"
+            " step, a minimum, and whether loading the model comes before that start. Usage type Tsform; every price known"
+            " equals the real-time one",
         ),
     ),
     not_priced=(
         "taxes, support plans, private discounts and SageMaker Savings Plans",
         "free allowances: they belong to the account, which may have used them up",
         "data capture, Model Monitor and Shadow tests",
-        "NAT gateways, VPC endpoints and traffic between zones or regions",
-        "KMS requests and keys",
-        "CloudWatch alarms, dashboards and custom metrics; storing logs beyond taking them in",
-        "S3 and ECR requests, and pulling images across regions",
-        "API Gateway, Lambda or a load balancer in front of the endpoint",
+        "CloudWatch dashboards, and ECR requests",
+        "API Gateway or Lambda in front of the endpoint",
     ),
 )

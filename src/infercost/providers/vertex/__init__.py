@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infercost.domain.provider import Charge, CloudProvider, HostingRules, ServingMode
+from infercost.domain.provider import EVERY_MODE, Charge, CloudProvider, HostingRules, ServingMode
 from infercost.domain.scaling import ScalingOption, ScalingRules
 
 __all__ = ["PROVIDER"]
@@ -28,6 +28,7 @@ PROVIDER = CloudProvider(
             name="logs",
             item="logs_ingest_gb",
             driver="log_gb",
+            modes=EVERY_MODE,
             note="container logs go to Cloud Logging; the 50 GiB a month that a project has free are not deducted",
         ),
         Charge(
@@ -35,12 +36,14 @@ PROVIDER = CloudProvider(
             item="registry_gb_month",
             driver="registry_gb",
             fixed_quantity=2.0,
+            modes=EVERY_MODE,
             note="a 2 GB serving image in Artifact Registry is assumed; Google's prebuilt images are not billed",
         ),
         Charge(
             name="artifact",
             item="object_storage_gb_month",
             driver="artifact_gb",
+            modes=EVERY_MODE,
             note="the model in Cloud Storage Standard, by its file size",
         ),
     ),
@@ -89,34 +92,53 @@ PROVIDER = CloudProvider(
             " scale to zero: cloud.google.com/vertex-ai/pricing; steps of 30 s are assumed",
         ),
         ServingMode(
+            name="realtime, scaled to zero",
+            title="online prediction that scales to zero (in the beta API)",
+            per="node-hour, at the price of online prediction",
+            scales_to_zero=True,
+            prices="priced",
+            verified=True,
+            source="DedicatedResources.ScaleToZeroSpec of the API v1beta1: up for at least 5 minutes, and for a period without"
+            " traffic that can be set: cloud.google.com/dotnet/docs/reference/Google.Cloud.AIPlatform.V1Beta1",
+        ),
+        ServingMode(
             name="batch",
             title="batch prediction",
             per="node-hour",
+            idle="billed",
             scales_to_zero=True,
-            prices="missing",
+            prices="priced",
             verified=False,
-            source="a node hour is the time that a machine runs the job or waits ready for it:"
-            " cloud.google.com/ai-platform/prediction/pricing (the product before Vertex AI). The SKUs are named"
-            " Online/Batch Prediction, so it is likely to cost the same; that is not stated, and no estimate assumes it",
+            source="the SKUs that bill nodes are named Online/Batch Prediction, as on a bill of 2025-08, so the price is that"
+            " of online prediction; a node hour is the time that a machine runs the job or waits ready for it:"
+            " cloud.google.com/ai-platform/prediction/pricing (the product before Vertex AI). The step was not found",
         ),
-        ServingMode(
-            name="spot",
-            title="Spot nodes of an endpoint",
-            per="node-hour",
-            prices="shown",
-            verified=False,
-            source="SKUs of the Cloud Billing Catalog, read by a refresh; nodes may be taken away at any time. Rules of"
-            " billing were not found",
+        *(
+            ServingMode(
+                name=name,
+                title=title,
+                per="node-hour",
+                scales_to_zero=zero,
+                prices="refreshed",
+                verified=True,
+                source="billed by duration and machine type; the time in a queue or taken away is not paid for:"
+                " cloud.google.com/vertex-ai/docs/predictions/use-spot-vms. A refresh reads the Spot SKUs; the shipped list has"
+                " none, and whether a management fee comes on top is not stated",
+            )
+            for name, title, zero in (
+                ("realtime_spot", "Spot nodes of an endpoint", None),
+                ("batch_spot", "batch prediction on Spot nodes", True),
+            )
         ),
     ),
     not_priced=(
         "taxes, support plans, private discounts and committed-use discounts",
         "free allowances: they belong to the account or project, which may have used them up",
-        "GPUs attached to N1 machines, TPUs, Spot, DWS and reservations",
+        "GPUs attached to N1 machines, TPUs, DWS and reservations; Spot before a refresh",
         "request-response logging to BigQuery, Model Monitoring and explanations",
-        "Private Service Connect, Cloud NAT and traffic between zones or regions",
-        "egress to Australia and China, which costs more than the rate used",
-        "storing logs beyond 30 days, custom metrics, and Cloud Storage operations",
-        "API Gateway or a load balancer in front of the endpoint",
+        "Private Service Connect, and traffic between regions",
+        "egress to Australia and China costs more than the rate used, unless it is included by itself",
+        "storing logs beyond 30 days, and Cloud Storage operations",
+        "API Gateway in front of the endpoint",
     ),
 )
