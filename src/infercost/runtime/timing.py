@@ -51,6 +51,8 @@ class Loaded:
     """A configuration in memory, ready to run."""
 
     run: Callable[[], Any]
+    feeds: Feeds
+    """Held as long as the runs: a binding borrows the memory of its inputs."""
     device: str
     load_s: float
     first_s: float
@@ -92,6 +94,7 @@ def load_point(request: Point, tell: Tell = tell_nobody) -> Loaded:
     opened = _open(request, feeds, tell)
     return Loaded(
         run=opened.run,
+        feeds=feeds,
         device=request.device,
         load_s=opened.load_s,
         first_s=opened.first_s,

@@ -72,6 +72,17 @@ def test_workers_that_run_at_once_begin_together_and_keep_up_the_load(nets: Any,
     assert time.perf_counter_ns() >= start + 50_000_000
 
 
+def test_inputs_stay_what_they_were_while_the_model_runs(nets: Any, saved: Any, feeds: Any) -> None:
+    path = saved(nets.tokens())
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    arrays = feeds(*(np.ones((4, 16), dtype=np.int64) for _ in names))
+    _, job = loaded(path, arrays, names=names)
+    # What was freed is soon overwritten, and an index out of the table fails the run.
+    overwritten = [np.full((4, 16), 10**12) for _ in range(200)]
+    assert not isinstance(job.obey(Slice(budget_s=0.1, most_runs=1000)), Failure)
+    assert len(overwritten) == 200
+
+
 def test_an_order_without_a_model_fails(nets: Any) -> None:
     assert Job().obey(Slice(budget_s=0.1, most_runs=1)) == Failure("input", "nothing is loaded")
 
