@@ -213,6 +213,19 @@ def tensor(value: TensorFacts) -> str:
     return f"{clean(value.name)}: {clean(value.dtype)} [{shape}]{bound}"
 
 
+def conversion_lines(model: ModelFacts) -> list[str]:
+    """How a model became ONNX, and how far from the original it was found; nothing where it always was."""
+    made = model.conversion
+    if made is None:
+        return []
+    labels = f", {made.labels:,} labels agree" if made.labels else ""
+    return [
+        f"by {clean(made.converter)}",
+        f"differs by at most {made.max_rel_error:.1g} ({made.max_abs_error:.1g} absolute) on {made.rows:,} "
+        f"{'given' if made.samples == 'inputs' else made.samples} items{labels}",
+    ]
+
+
 def model_line(model: ModelFacts) -> str:
     """Format, size and arithmetic of a model, in one line."""
     flops = "FLOPs unknown" if model.flops_per_item is None else f"{quantity(model.flops_per_item)} FLOPs an item"

@@ -36,6 +36,7 @@ def inspection(value: Inspection, view: View) -> str:
 
 def _facts(model: ModelFacts) -> Iterable[tuple[str, Sequence[str]]]:
     yield "Model", [figures.model_line(model), f"sha256 {figures.clean(model.sha256)}"]
+    yield "Converted", figures.conversion_lines(model)
     yield "Inputs", [figures.tensor(t) for t in model.inputs]
     yield "Outputs", [figures.tensor(t) for t in model.outputs]
     yield "Weights", [f"{figures.clean(dtype)}: {figures.size(size)}" for dtype, size in model.weights_by_dtype.items()]

@@ -83,6 +83,7 @@ def inspection(value: Inspection, view: View) -> str:
     heaviest = sorted(model.operators, key=lambda o: (-(o.flops or 0), -(o.bytes or 0), o.op_type))[: view.top]
     facts = [
         figures.model_line(model),
+        *figures.conversion_lines(model),
         *(f"input {figures.tensor(t)}" for t in model.inputs),
         *(f"output {figures.tensor(t)}" for t in model.outputs),
         *model.warnings,
@@ -97,6 +98,7 @@ def profile(value: Profile, view: View) -> str:
     busiest = sorted(value.operators, key=lambda operator: -operator.time_share)[: view.top]
     facts = [
         figures.model_line(value.model),
+        *figures.conversion_lines(value.model),
         *(f"input {figures.tensor(t)}" for t in value.model.inputs),
         *(f"output {figures.tensor(t)}" for t in value.model.outputs),
         f"{value.runtime.name} {value.runtime.version}, {value.runtime.execution_provider}",

@@ -90,6 +90,7 @@ def operators(times: Sequence[OperatorTime]) -> Table:
 def _facts(value: Profile) -> Iterable[tuple[str, Sequence[str]]]:
     model, machine, runtime = value.model, value.machine, value.runtime
     yield "Model", [figures.model_line(model), f"sha256 {figures.clean(model.sha256[:16])}"]
+    yield "Converted", figures.conversion_lines(model)
     yield "Inputs", [figures.tensor(t) for t in model.inputs]
     yield "Outputs", [figures.tensor(t) for t in model.outputs]
     where = [f"{machine.logical_cpus} logical CPUs", figures.size(machine.memory_bytes), figures.clean(machine.os)]

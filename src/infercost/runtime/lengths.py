@@ -26,6 +26,10 @@ SIZES_MEASURED = 5
 """Straight lines between five well-chosen sizes are within 2 % of a transformer's cost on average."""
 
 
+_EVEN_SHARE = 0.4
+"""Of the budget, so much goes to all sizes alike and the rest by size: longer ones take longer to run."""
+
+
 def describe_sizes(sizes: Sizes, describe: Describe) -> dict[int, ModelFacts]:
     """Facts of the model at every size that will be measured.
 
@@ -77,9 +81,11 @@ def measure_sizes(
         on_progress: called as while measuring one.
     """
     profiles = {}
+    whole = sum(by_size)
     for done, (size, there) in enumerate(by_size.items()):
         tell = _Told(on_progress, f"{sizes.dim} {size}", done, len(by_size))
-        profiles[size] = measure(there, budget_s / len(by_size), tell)
+        share = _EVEN_SHARE / len(by_size) + (1 - _EVEN_SHARE) * size / whole
+        profiles[size] = measure(there, budget_s * share, tell)
     return combine(sizes, facts, profiles)
 
 
@@ -119,7 +125,7 @@ def combine(sizes: Sizes, facts: ModelFacts, profiles: dict[int, Profile]) -> Pr
         operators=_operators(list(profiles.values()), alone, points),
         payload_in_bytes=_mean([p.payload_in_bytes for p in profiles.values()], alone),
         payload_out_bytes=_mean([p.payload_out_bytes for p in profiles.values()], alone),
-        warnings=(*_notes(sizes, measured, points, lost), *dict.fromkeys(w for p in profiles.values() for w in p.warnings)),
+        warnings=(*_notes(sizes, measured, points, lost), *_said(sizes, profiles)),
         sizes=sizes,
     )
 
@@ -180,6 +186,15 @@ def _operators(profiles: Sequence[Profile], weights: Sequence[float], points: Se
 def _expected(figures: Sequence[tuple[int | None, float]]) -> int | None:
     known = [(value, weight) for value, weight in figures if value is not None]
     return round(sum(v * w for v, w in known)) if len(known) == len(figures) else None
+
+
+def _said(sizes: Sizes, profiles: dict[int, Profile]) -> list[str]:
+    """What was said at single sizes: each kind of warning once, with the sizes at which it was said."""
+    kinds: dict[str, tuple[str, list[int]]] = {}
+    for size, profile in profiles.items():
+        for warning in profile.warnings:
+            kinds.setdefault(warning.partition(":")[0], (warning, []))[1].append(size)
+    return [f"at {sizes.dim}={', '.join(map(str, at))}: {text}" for text, at in kinds.values()]
 
 
 def _notes(sizes: Sizes, measured: Sequence[int], points: Sequence[Point], lost: Sequence[int]) -> list[str]:

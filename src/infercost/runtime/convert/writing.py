@@ -30,9 +30,21 @@ def write_model(proto: Any, folder: Path, source: Path) -> Path:
             _strip_node(node)
     proto.doc_string = ""
     del proto.metadata_props[:]
+    _import_once(proto)
     path = folder / f"{_stem(source)}.onnx"
     path.write_bytes(proto.SerializeToString(deterministic=True))
     return path
+
+
+def _import_once(proto: Any) -> None:
+    """Each operator set by its highest version: converters repeat them."""
+    versions: dict[str, int] = {}
+    for entry in proto.opset_import:
+        domain = "" if entry.domain == "ai.onnx" else entry.domain
+        versions[domain] = max(versions.get(domain, 0), entry.version)
+    del proto.opset_import[:]
+    for domain, version in sorted(versions.items()):
+        proto.opset_import.add(domain=domain, version=version)
 
 
 def _stem(source: Path) -> str:
