@@ -219,11 +219,9 @@ def conversion_lines(model: ModelFacts) -> list[str]:
     if made is None:
         return []
     labels = f", {made.labels:,} labels agree" if made.labels else ""
-    return [
-        f"by {clean(made.converter)}",
-        f"differs by at most {made.max_rel_error:.1g} ({made.max_abs_error:.1g} absolute) on {made.rows:,} "
-        f"{'given' if made.samples == 'inputs' else made.samples} items{labels}",
-    ]
+    items = f"{made.rows:,} {'given' if made.samples == 'inputs' else made.samples} items"
+    apart = f"{made.max_rel_error:.1g} ({made.max_abs_error:.1g} absolute)"
+    return [f"by {clean(made.converter)}", f"differs by at most {apart} on {items}{labels}"]
 
 
 def model_line(model: ModelFacts) -> str:
