@@ -35,6 +35,15 @@ def money(value: Decimal, currency: str = "USD") -> str:
     return f"${text}" if currency == "USD" else f"{text} {currency}"
 
 
+def span(seconds: float) -> str:
+    """A length of time in words: ``1 minute``, ``5 minutes``, ``1.5 h``, ``14 days``."""
+    for unit, name in ((86400.0, "day"), (3600.0, "h"), (60.0, "minute")):
+        if seconds >= 2 * unit or (seconds >= unit and seconds % unit == 0):
+            value = f"{seconds / unit:.4g}"
+            return f"{value} {name}{'s' if value != '1' and name != 'h' else ''}"
+    return f"{seconds:.4g} {'second' if seconds == 1 else 's'}"
+
+
 def listed(names: Sequence[str], most: int = 3) -> str:
     """The first few of a list, and how many more there are."""
     shown = ", ".join(names[:most])

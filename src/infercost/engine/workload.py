@@ -12,7 +12,7 @@ import numpy as np
 from infercost.domain.errors import UsageError
 from infercost.engine.arrival_patterns import MINUTE_S, Bins, Pattern, Times, measured, regular
 from infercost.engine.burstiness import BURST_S
-from infercost.engine.wording import amount
+from infercost.engine.wording import amount, span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from infercost.domain.workload import Trace
     from infercost.engine.request_classes import RequestClasses
 
-__all__ = ["Workload", "span"]
+__all__ = ["Workload"]
 
 _MOST_REPEATED_S: Final = 20 * 366 * 86400.0
 
@@ -245,15 +245,6 @@ class Workload:
             return self
         within, overall = measured(pattern.binned(1.0).counts[: int(pattern.duration_s)])
         return replace(self, dispersion=within, dispersion_overall=overall)
-
-
-def span(seconds: float) -> str:
-    """A length of time in words: ``1 minute``, ``5 minutes``, ``1.5 h``, ``14 days``."""
-    for unit, name in ((86400.0, "day"), (3600.0, "h"), (60.0, "minute")):
-        if seconds >= 2 * unit or (seconds >= unit and seconds % unit == 0):
-            value = f"{seconds / unit:.4g}"
-            return f"{value} {name}{'s' if value != '1' and name != 'h' else ''}"
-    return f"{seconds:.4g} {'second' if seconds == 1 else 's'}"
 
 
 def _each(seconds: float) -> str:
