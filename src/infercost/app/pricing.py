@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from infercost._version import __version__
+from infercost.app.calibrating import open_calibrations, predict_calibrated
 from infercost.app.pricebook import choose_currency, discounted, exchanged, open_book, stale_rate
 from infercost.app.profiling import load_or_profile
 from infercost.app.selection import choose_providers, choose_regions, restrict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    from infercost.domain.calibration import Calibrations
     from infercost.domain.discount import Discounts
     from infercost.domain.estimate import Estimate
     from infercost.domain.hardware import Hardware
@@ -51,6 +53,8 @@ class Question:
     include: Mapping[str, float]
     warnings: tuple[str, ...] = ()
     """What is to be said of the prices that were chosen."""
+    calibrations: Calibrations | None = None
+    """What the user measured where it counts."""
 
     def traffic(self, profile: Profile) -> Traffic:
         """The traffic, its payload sizes taken from the profile where the user gave none."""
@@ -86,6 +90,7 @@ def ask(
     overhead_ms: float | None = None,
     min_replicas: int = 1,
     include: Mapping[str, float] | None = None,
+    calibration: Calibrations | str | os.PathLike[str] | None = None,
     today: date | None = None,
     catalogs: Sequence[Catalog] | None = None,
     prices: str | None = None,
@@ -108,6 +113,7 @@ def ask(
         raise UsageError(f"the fewest replicas must be at least 1, got {min_replicas}; try --min-replicas 1")
     promises = slo if isinstance(slo, Slo) else Slo.parse(slo if isinstance(slo, str) else list(slo))
     chosen = choose_providers(all_providers(), providers)
+    calibrations = open_calibrations(calibration)
     day = today or datetime.now(UTC).date()
     money, rate = choose_currency(currency, fx, day)
     books, warnings = _load_catalogs(chosen, catalogs, prices, money)
@@ -131,6 +137,7 @@ def ask(
         today=day,
         include=dict(include or {}),
         warnings=warnings,
+        calibrations=calibrations,
     )
 
 
@@ -170,6 +177,7 @@ def estimate(
     overhead_ms: float | None = None,
     min_replicas: int = 1,
     include: Mapping[str, float] | None = None,
+    calibration: Calibrations | str | os.PathLike[str] | None = None,
     today: date | None = None,
     catalogs: Sequence[Catalog] | None = None,
     prices: str | None = None,
@@ -196,6 +204,8 @@ def estimate(
         min_replicas: fewest replicas of an always-on endpoint, for example 2 for availability.
         include: quantities a month of rates that no traffic tells of, ``{"nat_hour": 730, "nat_gb": 50}``; each becomes a
             line of every bill. ``infercost prices show --kind rate`` lists the rates.
+        calibration: what you measured where it counts, or the file that says it. None takes
+            ``infercost-calibration.yml`` in the working directory, if it is there.
         today: the day that the ages of prices are counted to; None means today (UTC).
         catalogs: price catalogs to use instead of the price book; then discounts apply only where they are given.
         prices: an ISO date (the newest prices of that day or before) or ``latest``. None takes what
@@ -223,6 +233,7 @@ def estimate(
         overhead_ms=overhead_ms,
         min_replicas=min_replicas,
         include=include,
+        calibration=calibration,
         today=today,
         catalogs=catalogs,
         prices=prices,
@@ -257,15 +268,15 @@ def _place(question: Question, traffic: Traffic, profile: Profile) -> list[Place
     """The cheapest placement on every hardware that the offers in question name."""
     from infercost.engine.overhead import add_overhead
     from infercost.engine.plan import plan
-    from infercost.engine.predict import predict_all
     from infercost.engine.serverless import plan_serverless, serverless_hardware
     from infercost.store.hardware import describe_machine, load_hardware
 
     table = load_hardware()
-    source = describe_machine(profile.machine, table)
+    source = replace(describe_machine(profile.machine, table), measured=profile.ceilings)
 
     def predict(targets: Sequence[Hardware]) -> list[Prediction]:
-        return add_overhead(predict_all(profile, source, targets), {(t.provider, t.instance_type): t for t in targets}, traffic)
+        predicted = predict_calibrated(question.calibrations, profile, source, targets)
+        return add_overhead(predicted, {(t.provider, t.instance_type): t for t in targets}, traffic)
 
     targets, placements = _targets(question, table)
     hosting = {

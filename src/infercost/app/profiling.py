@@ -96,6 +96,7 @@ def profile(
         ModelError, InputsError: see :func:`inspect`; also when ONNX Runtime cannot run the model.
         UsageError: a setting is out of range.
     """
+    from infercost.app.doctor import known_ceilings
     from infercost.runtime.machine import fingerprint_machine
     from infercost.runtime.measure import MeasureSettings, cache_key
     from infercost.store.cache import get_profile, put_profile
@@ -119,8 +120,8 @@ def profile(
         cached = get_profile(key) if use_cache else None
         if cached is not None:
             # The same model under another name, or converted anew: the figures hold, the words are today's.
-            return replace(cached, model=facts)
-        measured = replace(_measured(asked, facts, settings, on_progress), machine=machine)
+            return replace(cached, model=facts, ceilings=known_ceilings(machine) or cached.ceilings)
+        measured = replace(_measured(asked, facts, settings, on_progress), machine=machine, ceilings=known_ceilings(machine))
     warning = put_profile(key, measured)
     return replace(measured, warnings=(*measured.warnings, warning)) if warning else measured
 

@@ -123,7 +123,7 @@ def arguments(target: Target) -> dict[str, Any]:
         raise UsageError("rps is missing: add rps: 50 to the target, or give --rps 50")
     names = (
         *("rps", "slo", "regions", "providers", "instances", "payload_in_bytes", "payload_out_bytes", "log_bytes", "clients"),
-        *("overhead_ms", "min_replicas", "include"),
+        *("overhead_ms", "min_replicas", "include", "calibration"),
     )
     given = {name: getattr(target, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}

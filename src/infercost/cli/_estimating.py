@@ -30,6 +30,7 @@ def described(
     overhead: str | None = None,
     min_replicas: int | None = None,
     include: list[str] | None = None,
+    calibration: Path | None = None,
 ) -> dict[str, Any]:
     """The options that describe a target, as fields of one; what was not given is None."""
     return {
@@ -45,6 +46,7 @@ def described(
         "overhead_ms": None if overhead is None else options.parse_ms(overhead, "--overhead"),
         "min_replicas": min_replicas,
         "include": options.parse_included(include),
+        "calibration": calibration,
     }
 
 

@@ -106,6 +106,15 @@ Discounts = Annotated[
         envvar="INFERCOST_DISCOUNTS",
     ),
 ]
+Calibration = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration",
+        metavar="FILE",
+        help="What you measured where it counts (YAML). [default: infercost-calibration.yml, if it is here]",
+        envvar="INFERCOST_CALIBRATION",
+    ),
+]
 Currency = Annotated[
     str | None,
     typer.Option(

@@ -30,6 +30,7 @@ def estimate(
     prices: options.Prices = None,
     offline: options.Offline = False,  # noqa: ARG001 - nothing here uses a network; scripts may say so everywhere
     discounts: options.Discounts = None,
+    calibration: options.Calibration = None,
     currency: options.Currency = None,
     fx: options.Fx = None,
     dim: options.Dims = None,
@@ -65,6 +66,7 @@ def estimate(
         overhead=overhead,
         min_replicas=min_replicas,
         include=include,
+        calibration=calibration,
     )
     estimated = _estimating.run(
         _estimating.choose(source, config, target, fields),

@@ -50,6 +50,7 @@ def gate(
     prices: options.Prices = None,
     offline: options.Offline = False,  # noqa: ARG001 - nothing here uses a network; scripts may say so everywhere
     discounts: options.Discounts = None,
+    calibration: options.Calibration = None,
     currency: options.Currency = None,
     fx: options.Fx = None,
     dim: options.Dims = None,
@@ -90,6 +91,7 @@ def gate(
         overhead=overhead,
         min_replicas=min_replicas,
         include=include,
+        calibration=calibration,
     )
     paid: dict[str, Any] = {"prices": prices, "discounts": discounts, "currency": currency, "fx": fx}
     verdict: Verdict | Verdicts

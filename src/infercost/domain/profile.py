@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from infercost.domain.hardware import Ceilings
 from infercost.domain.latency import Interval, LatencyStats, RawLatencies, SizeRun, Tail
 from infercost.domain.model import ModelFacts, TensorFacts
 from infercost.domain.scenario import GpuLoad, Noise, ScenarioRun, Search, Trial
@@ -198,3 +199,5 @@ class Profile:
     """The sizes of the dimension that varies over requests; None where every request has the same."""
     served: Served | None = None
     """Set where an endpoint was measured from outside; None where the model ran here."""
+    ceilings: Ceilings | None = None
+    """What the machine attains, where ``infercost doctor`` has measured it."""

@@ -32,6 +32,8 @@ class Target:
     min_replicas: int | None = None
     include: dict[str, float] | None = None
     """Quantities a month by rate item; see ``infercost.domain.traffic.Traffic.include``."""
+    calibration: Path | None = None
+    """What was measured where it counts; None: ``infercost-calibration.yml`` of the working directory, if it is there."""
     budget: Budget = field(default_factory=Budget)
     waivers: tuple[Waiver, ...] = ()
     where: str = ""

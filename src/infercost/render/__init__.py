@@ -15,6 +15,7 @@ from infercost.domain.errors import UnknownNameError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from infercost.domain.calibration import Calibrations
     from infercost.domain.capacity import CapacityPlan, Crossover
     from infercost.domain.diagnosis import Diagnosis
     from infercost.domain.estimate import Estimate
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         | CapacityPlan
         | Crossover
         | Diagnosis
+        | Calibrations
     )
 
 __all__ = ["FORMATS", "View", "render"]
@@ -52,11 +54,12 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "capacity_plan": "capacity:plan",
         "crossover": "crossover:crossover",
         "diagnosis": "doctor:table",
+        "calibrations": "calibrations:table",
     },
     "json": dict.fromkeys(
         (
             *("estimate", "profile", "verdict", "verdicts", "inspection", "prices", "price_diff", "price_check"),
-            *("capacity_plan", "crossover", "diagnosis"),
+            *("capacity_plan", "crossover", "diagnosis", "calibrations"),
         ),
         "json:artifact",
     ),
@@ -72,6 +75,7 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "capacity_plan": "capacity_markdown:plan",
         "crossover": "capacity_markdown:crossover",
         "diagnosis": "doctor:document_of",
+        "calibrations": "calibrations:document_of",
     },
     "csv": {
         "estimate": "csv:candidates",
@@ -85,6 +89,7 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "capacity_plan": "capacity_csv:policies",
         "crossover": "capacity_csv:points",
         "diagnosis": "doctor:findings_csv",
+        "calibrations": "calibrations:observations_csv",
     },
     "html": {"capacity_plan": "capacity_html:plan"},
 }

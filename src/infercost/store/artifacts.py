@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from infercost.domain.calibration import Calibrations
 from infercost.domain.capacity import CapacityPlan, Crossover
 from infercost.domain.diagnosis import Diagnosis
 from infercost.domain.errors import ArtifactError, UnknownNameError
@@ -46,6 +47,7 @@ Artifact = (
     | CapacityPlan
     | Crossover
     | Diagnosis
+    | Calibrations
 )
 
 KINDS: Final[dict[str, type]] = {
@@ -60,6 +62,7 @@ KINDS: Final[dict[str, type]] = {
     "capacity_plan": CapacityPlan,
     "crossover": Crossover,
     "diagnosis": Diagnosis,
+    "calibrations": Calibrations,
 }
 """Every kind of artifact and the class that it decodes to."""
 
@@ -81,6 +84,7 @@ _HOW_TO_MAKE: Final = {
     "price_check": "infercost prices verify --format json --out check.json",
     "capacity_plan": "infercost plan profile.json --traffic diurnal:peak=200,trough=10 --format json --out plan.json",
     "crossover": "infercost plan profile.json --modes --format json --out modes.json",
+    "calibrations": "infercost calibrate list --format json --out calibrations.json",
     "diagnosis": "infercost doctor --format json --out doctor.json",
 }
 

@@ -219,6 +219,7 @@ _TARGET: Final[dict[str, _Key]] = {
         {"type": "object", "additionalProperties": {"type": "number", "exclusiveMinimum": 0}, "minProperties": 1},
         "Quantities a month of rates that no traffic tells of, for example nat_hour: 730.",
     ),
+    "calibration": _Key("calibration", "source", _TEXT, "What was measured where it counts, relative to this file."),
     "budget": _Key("budget", "budget", {"$ref": "#/$defs/budget"}, "Limits that infercost gate judges by."),
     "waivers": _Key(
         "waivers", "waivers", {"type": "array", "items": {"$ref": "#/$defs/waiver"}}, "Breaches that someone answers for."

@@ -1,0 +1,430 @@
+"""The user's own measurements: taken in, listed, removed, and brought to bear on predictions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infercost.app.opening import existing
+from infercost.app.profiling import load_profile
+from infercost.domain.calibration import Calibrations, MachineCeilings, Observation, Reading
+from infercost.domain.errors import ArtifactError, InfercostError, UnknownNameError, UsageError
+from infercost.domain.profile import Profile
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from infercost.domain.calibration import FamilyCalibration
+    from infercost.domain.hardware import Ceilings, Hardware
+    from infercost.domain.prediction import Prediction
+
+    Source = Profile | str | os.PathLike[str]
+
+__all__ = [
+    "calibrate_file",
+    "calibrate_number",
+    "calibrate_profile",
+    "list_calibrations",
+    "open_calibrations",
+    "predict_calibrated",
+    "remove_calibrations",
+]
+
+UNSETTLED_NOISE = 0.10
+"""Of a profile's point that had not settled: as much as two machines of one kind differ."""
+POINT_NOISE = 0.05
+
+
+def calibrate_profile(
+    there: Source, *, reference: Source, instance: str | None = None, path: str | os.PathLike[str] | None = None
+) -> Calibrations:
+    """Take in a profile that was taken on an instance.
+
+    Args:
+        there: the profile from the instance.
+        reference: a profile of the same model from the machine that estimates are made from.
+        instance: ``provider:type`` of the instance; None takes what the profile says.
+        path: the file of calibrations; None means ``infercost-calibration.yml`` in the working directory.
+
+    Returns:
+        What the file holds now, and what comes of it for this model.
+
+    Raises:
+        UsageError: the profiles are of different models, or nobody says which instance it was.
+        UnknownNameError: the hardware table has no such instance.
+    """
+    measured, profile = _profile(there), _profile(reference)
+    name = instance or measured.machine.instance_type
+    if name is None:
+        raise UsageError("the profile does not say which instance it was taken on; add --instance sagemaker:ml.c7i.xlarge")
+    if measured.model.sha256 != profile.model.sha256:
+        raise UsageError(
+            f"{measured.model.name} was measured there and {profile.model.name} here, and they are not the same file;"
+            f" profile the same model here: infercost profile MODEL --out here.json"
+        )
+    readings = [
+        Reading(
+            metric="latency_ms",
+            value=point.latency_ms.typical,
+            batch=point.batch,
+            threads=point.threads if point.device == "cpu" else None,
+            instance=name,
+            noise=POINT_NOISE if point.stable else UNSETTLED_NOISE,
+            source="infercost profile",
+            date=measured.created[:10],
+        )
+        for point in measured.points
+        if point.latency_ms.typical > 0
+    ]
+    machines = [] if measured.ceilings is None else [_machine(name, measured.ceilings, measured.created[:10])]
+    return _take_in(readings, profile, path, machines=machines)
+
+
+def calibrate_number(
+    *,
+    reference: Source,
+    instance: str,
+    p50_ms: float | None = None,
+    throughput_per_s: float | None = None,
+    batch: int = 1,
+    threads: int | None = None,
+    source: str = "stated by hand",
+    day: date | None = None,
+    note: str = "",
+    path: str | os.PathLike[str] | None = None,
+) -> Calibrations:
+    """Take in one figure: of an endpoint's metrics, or published by somebody.
+
+    Args:
+        reference: a profile of the same model from the machine that estimates are made from.
+        instance: ``provider:type`` that the figure is of.
+        p50_ms: typical time of one batch while nothing else runs, without network.
+        throughput_per_s: items a second that one instance answered when saturated.
+        batch: of the latency.
+        threads: of the worker that ran it; None: one a core.
+        source: where the figure is from.
+        day: when it was measured; None means today (UTC).
+        note: words to keep with it.
+        path: see :func:`calibrate_profile`.
+
+    Raises:
+        UsageError: no figure is given, or one that is not above 0.
+        UnknownNameError: the hardware table has no such instance.
+    """
+    given = {"latency_ms": p50_ms, "throughput_per_s": throughput_per_s}
+    known = {metric: value for metric, value in given.items() if value is not None}
+    if not known:
+        raise UsageError("a figure is missing; give --p50 12ms or --throughput 120")
+    for value in known.values():
+        if not 0 < value < float("inf"):
+            raise UsageError(f"a measured figure must be above 0, got {value:g}; give --p50 12ms or --throughput 120")
+    when = (day or datetime.now(UTC).date()).isoformat()
+    readings = [
+        Reading(
+            metric=metric,  # type: ignore[arg-type]
+            value=value,
+            batch=batch if metric == "latency_ms" else 1,
+            threads=threads if metric == "latency_ms" else None,
+            instance=instance,
+            noise=0.15,
+            source=source,
+            date=when,
+            note=note,
+        )
+        for metric, value in known.items()
+    ]
+    return _take_in(readings, _profile(reference), path)
+
+
+def calibrate_file(
+    file: str | os.PathLike[str],
+    *,
+    reference: Source | None = None,
+    instance: str | None = None,
+    batch: int | None = None,
+    threads: int | None = None,
+    day: date | None = None,
+    path: str | os.PathLike[str] | None = None,
+) -> Calibrations:
+    """Take in what another tool measured, or what ``infercost profile`` or ``doctor`` wrote on an instance.
+
+    Args:
+        file: the result; its content says of which tool it is.
+        reference: a profile of the same model from the machine that estimates are made from; only the figures
+            of ``infercost doctor`` need none.
+        instance: ``provider:type``, where the file does not say it.
+        batch: batch size, where the file does not say it.
+        threads: threads of the worker, where it was not one a core.
+        day: when it was measured, where the file does not say it; None means today (UTC).
+        path: see :func:`calibrate_profile`.
+
+    Raises:
+        ArtifactError: the file is of no known tool, or says nothing of one model alone.
+        UsageError: the reference or the instance is missing.
+        UnknownNameError: the hardware table has no such instance.
+    """
+    from infercost.store.benchmark_files import read_benchmark
+
+    where = existing(file)
+    kind = _artifact_kind(where)
+    if kind == "diagnosis":
+        return _take_in_doctor(where, instance, path)
+    if reference is None:
+        raise UsageError("a profile of the same model from here is missing; add --reference here.json")
+    if kind == "profile":
+        return calibrate_profile(where, reference=reference, instance=instance, path=path)
+    when = (day or datetime.now(UTC).date()).isoformat()
+    readings = [
+        replace(
+            reading,
+            instance=reading.instance or instance,
+            batch=batch if batch is not None and reading.metric == "latency_ms" else reading.batch,
+            threads=threads if reading.metric == "latency_ms" else None,
+            date=reading.date or when,
+        )
+        for reading in read_benchmark(where)
+        if instance is None or reading.instance in (None, instance)
+    ]
+    if not readings:
+        raise UsageError(f"{where} has no figure of {instance}; leave out --instance to take in all that it has")
+    return _take_in(readings, _profile(reference), path)
+
+
+def list_calibrations(path: str | os.PathLike[str] | None = None, *, reference: Source | None = None) -> Calibrations:
+    """What a file holds, and, for the model of a reference profile, what comes of it.
+
+    Raises:
+        UsageError: there is no such file, or it cannot be read.
+    """
+    where = _path(path)
+    if not where.exists():
+        raise UsageError(
+            f"there is no {where} here; begin it with: infercost calibrate profile THERE.json --reference HERE.json"
+        )
+    from infercost.store.calibration import read_calibration
+
+    known = read_calibration(where)
+    return known if reference is None else replace(known, families=_families(known, _profile(reference)))
+
+
+def remove_calibrations(names: Sequence[str], path: str | os.PathLike[str] | None = None) -> Calibrations:
+    """Take measurements out of a file, by id or, for microbenchmarks, by instance.
+
+    Raises:
+        UnknownNameError: there is none of that name; then nothing is removed.
+    """
+    from infercost.store.calibration import remove
+
+    list_calibrations(path)
+    return remove(_path(path), names)
+
+
+def open_calibrations(given: Calibrations | str | os.PathLike[str] | None, *, search: bool = True) -> Calibrations | None:
+    """What estimates take up: the calibrations or the file that was named, else that of the working directory.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    from infercost.store.calibration import find_calibration, read_calibration
+
+    if isinstance(given, Calibrations):
+        return given
+    path = Path(given) if given is not None else find_calibration() if search else None
+    return None if path is None else read_calibration(path)
+
+
+def predict_calibrated(
+    calibrations: Calibrations | None, profile: Profile, source: Hardware, targets: Sequence[Hardware]
+) -> list[Prediction]:
+    """Predict, with microbenchmarks of the instances where there are some, and moved by what was measured."""
+    from infercost.engine.calibrate import apply, as_calibration, family_of, pool
+    from infercost.engine.predict import predict_all
+
+    if calibrations is None:
+        return predict_all(profile, source, targets)
+    rates = {m.instance: m.ceilings for m in calibrations.machines}
+    equipped = [replace(t, measured=rates.get(f"{t.provider}:{t.instance_type}", t.measured)) for t in targets]
+    predictions = predict_all(profile, source, equipped)
+    precision, reference = _precision(profile), family_of(replace(source, accelerator=None)) or ""
+    moved = []
+    for prediction, target in zip(predictions, equipped, strict=True):
+        family = family_of(target)
+        pooled = None if family is None else pool(
+            calibrations.observations,
+            family=family,
+            sha256=profile.model.sha256,
+            precision=precision,
+            reference=reference,
+            band=prediction.band,
+        )  # fmt: skip
+        chosen = {} if pooled is None else {pooled.family: as_calibration(pooled, calibrations.path or "the user's own")}
+        moved += apply([prediction], [target], chosen)
+    return moved
+
+
+def _families(known: Calibrations, profile: Profile) -> tuple[FamilyCalibration, ...]:
+    from infercost.engine.calibrate import family_of, pool
+    from infercost.engine.predict import predict
+    from infercost.store.hardware import describe_machine, load_hardware
+
+    table = load_hardware()
+    source = describe_machine(profile.machine, table)
+    found: dict[str, FamilyCalibration] = {}
+    for observation in known.observations:
+        target = table.instances.get(_key(observation.instance))
+        if target is None or observation.family in found:
+            continue
+        stranger = replace(profile, machine=replace(profile.machine, instance_type=None))
+        found[observation.family] = pool(
+            known.observations,
+            family=observation.family,
+            sha256=profile.model.sha256,
+            precision=_precision(profile),
+            reference=family_of(replace(source, accelerator=None)) or "",
+            band=predict(stranger, source, target).band,
+        )
+    return tuple(found.values())
+
+
+def _take_in(
+    readings: Sequence[Reading],
+    profile: Profile,
+    path: str | os.PathLike[str] | None,
+    *,
+    machines: Sequence[MachineCeilings] = (),
+) -> Calibrations:
+    """Hold readings against predictions, and keep them."""
+    from infercost.store.calibration import add
+
+    observations, warnings = [], []
+    failures: list[InfercostError] = []
+    for reading in readings:
+        try:
+            observation, warning = _observe(reading, profile)
+        except UsageError as error:
+            failures.append(error)
+            continue
+        observations.append(observation)
+        warnings += [warning] if warning else []
+    if not observations:
+        raise failures[0]
+    warnings += [f"left out: {error}" for error in failures]
+    kept = add(_path(path), observations=observations, machines=machines)
+    return replace(kept, families=_families(kept, profile), warnings=tuple(warnings))
+
+
+def _observe(reading: Reading, profile: Profile) -> tuple[Observation, str | None]:
+    from infercost.engine.calibrate import family_of
+    from infercost.engine.expected import expect
+    from infercost.store.hardware import describe_machine, load_hardware
+
+    if reading.instance is None:
+        raise UsageError("the file does not say which instance it is of; add --instance sagemaker:ml.c7i.xlarge")
+    table = load_hardware()
+    target, source = _hardware(reading.instance), describe_machine(profile.machine, table)
+    predicted, band = expect(profile, source, target, reading)
+    observation = Observation(
+        instance=reading.instance,
+        family=family_of(target) or "",
+        reference=family_of(replace(source, accelerator=None)) or "",
+        model=profile.model.name,
+        sha256=profile.model.sha256,
+        precision=_precision(profile),
+        metric=reading.metric,
+        measured=_round(reading.value),
+        predicted=_round(predicted),
+        batch=reading.batch,
+        threads=reading.threads,
+        noise=reading.noise,
+        source=reading.source,
+        date=reading.date,
+        note=reading.note,
+    )
+    ratio = observation.ratio
+    if max(ratio, 1 / ratio) <= 1 + band:
+        return observation, None
+    return observation, (
+        f"{reading.instance}, batch {reading.batch}: x{ratio:.2f} of the predicted time, outside of the published band"
+        f" (±{band:.0%}); check that model, batch and threads are the same, or remove it: infercost calibrate remove"
+        f" {observation.id}"
+    )
+
+
+def _take_in_doctor(file: Path, instance: str | None, path: str | os.PathLike[str] | None) -> Calibrations:
+    from infercost.domain.diagnosis import Diagnosis
+    from infercost.store.artifacts import load
+    from infercost.store.calibration import add
+
+    diagnosis = load(file, Diagnosis)
+    name = instance or diagnosis.machine.instance_type
+    if name is None:
+        raise UsageError(f"{file} does not say which instance it is of; add --instance sagemaker:ml.c7i.xlarge")
+    if diagnosis.microbenchmarks is None:
+        raise ArtifactError(f"{file} holds no microbenchmarks; run there: infercost doctor --format json --out doctor.json")
+    _hardware(name)
+    return add(
+        _path(path), machines=[_machine(name, diagnosis.microbenchmarks.ceilings, diagnosis.microbenchmarks.created[:10])]
+    )
+
+
+def _machine(instance: str, ceilings: Ceilings, day: str) -> MachineCeilings:
+    return MachineCeilings(
+        instance=instance, ceilings=replace(ceilings, measured_on=instance), source="infercost doctor", date=day
+    )
+
+
+def _hardware(instance: str) -> Hardware:
+    """The row of an instance.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    from infercost.store.hardware import load_hardware
+
+    known = load_hardware().instances
+    key = _key(instance)
+    if key not in known:
+        raise UnknownNameError("instance", instance, (f"{provider}:{name}" for provider, name in known))
+    return known[key]
+
+
+def _key(instance: str) -> tuple[str, str]:
+    provider, _, name = instance.partition(":")
+    return provider, name
+
+
+def _precision(profile: Profile) -> str:
+    return profile.points[0].precision if profile.points else "fp32"
+
+
+def _profile(source: Source) -> Profile:
+    return source if isinstance(source, Profile) else load_profile(source)
+
+
+def _path(path: str | os.PathLike[str] | None) -> Path:
+    from infercost.store.calibration import CALIBRATION_FILE
+
+    return Path(CALIBRATION_FILE) if path is None else Path(path)
+
+
+def _artifact_kind(path: Path) -> str | None:
+    """The kind of an artifact of infercost; None for files of other tools."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] != b"{":
+        return None
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return None
+    kind = document.get("kind") if isinstance(document, dict) else None
+    return kind if isinstance(kind, str) and "schema_version" in document else None
+
+
+def _round(value: float) -> float:
+    """Six digits: what a reader of the file can take in."""
+    return float(f"{value:.6g}")

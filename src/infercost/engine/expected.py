@@ -1,0 +1,66 @@
+"""What the uncalibrated predictor says of a configuration that somebody measured. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from infercost.domain.errors import UsageError
+from infercost.engine.predict import predict
+
+if TYPE_CHECKING:
+    from infercost.domain.calibration import Reading
+    from infercost.domain.hardware import Hardware
+    from infercost.domain.prediction import PredictedPoint
+    from infercost.domain.profile import Profile
+
+__all__ = ["expect"]
+
+
+def expect(profile: Profile, source: Hardware, target: Hardware, reading: Reading) -> tuple[float, float]:
+    """The predicted figure in the reading's unit, and the relative 90 % band of that prediction.
+
+    Args:
+        profile: of the same model, taken on ``source``.
+        source: the machine of the profile.
+        target: the instance that the reading is of.
+        reading: what was measured; its value is not looked at.
+
+    Raises:
+        UsageError: the target cannot be predicted, or the profile lacks the batch size.
+    """
+    if reading.metric == "throughput_per_s":
+        points, band = _points(profile, source, target)
+        return max(_batch(p) * p.serving.workers / p.service_s for p in points), band
+    threads = reading.threads or max(1, int(target.cores))
+    alone = target if target.accelerator is not None else _alone(target, threads)
+    points, band = _points(profile, source, alone)
+    fitting = [p for p in points if p.serving.workers == 1 and (target.accelerator or p.serving.threads == threads)]
+    for point in fitting:
+        if _batch(point) == reading.batch:
+            return 1e3 * point.service_s, band
+    known = ", ".join(str(batch) for batch in sorted({_batch(p) for p in fitting})) or "none"
+    name = f"{target.provider}:{target.instance_type}"
+    raise UsageError(
+        f"nothing is predicted for batch {reading.batch} on {threads} thread{'' if threads == 1 else 's'} of {name}"
+        f" (batches: {known}); profile the model here with --batch 1,{reading.batch}"
+    )
+
+
+def _points(profile: Profile, source: Hardware, target: Hardware) -> tuple[tuple[PredictedPoint, ...], float]:
+    prediction = predict(replace(profile, machine=replace(profile.machine, instance_type=None)), source, target)
+    if not prediction.points:
+        reason = prediction.reasons[0] if prediction.reasons else "nothing is known of it"
+        raise UsageError(f"{target.provider}:{target.instance_type} cannot be predicted: {reason}")
+    return prediction.points, prediction.band
+
+
+def _alone(target: Hardware, threads: int) -> Hardware:
+    """The part of an instance that one worker of so many threads has to itself: one core a thread while there are."""
+    if threads > target.cores:
+        return replace(target, vcpus=threads)
+    return replace(target, vcpus=threads * target.threads_per_core)
+
+
+def _batch(point: PredictedPoint) -> int:
+    return point.serving.max_batch
