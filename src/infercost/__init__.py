@@ -17,6 +17,7 @@ from infercost._version import __version__
 if TYPE_CHECKING:
     from infercost.app import demo_model, estimate, gate, inspect, load_profile, profile, save, to_frame
     from infercost.app.simulating import affine, autoscalers, service, simulate, traffic
+    from infercost.app.traffic import load_traffic
     from infercost.domain.errors import InfercostError
 
 _APP = frozenset({"demo_model", "estimate", "gate", "inspect", "load_profile", "profile", "save", "to_frame"})
@@ -32,6 +33,7 @@ __all__ = [
     "gate",
     "inspect",
     "load_profile",
+    "load_traffic",
     "profile",
     "save",
     "service",
@@ -51,6 +53,10 @@ def __getattr__(name: str) -> object:
         from infercost.app import simulating
 
         return getattr(simulating, name)
+    if name == "load_traffic":
+        from infercost.app.traffic import load_traffic
+
+        return load_traffic
     if name == "InfercostError":
         from infercost.domain.errors import InfercostError
 

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from infercost._version import __version__
-from infercost.cli import calibrate, demo, doctor, estimate, gate, init, inspect, prices, profile, schema
+from infercost.cli import calibrate, demo, doctor, estimate, gate, init, inspect, prices, profile, schema, traffic
 from infercost.domain.errors import InfercostError
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ app.command(short_help="Judge the cost against budgets: exit 0, 3 or 4.")(gate.g
 app.command(short_help="Begin an infercost.yml: targets, traffic, budgets.")(init.init)
 app.command(short_help="What this machine attains, what is installed, how old prices are.")(doctor.doctor)
 app.command(short_help="What a model file says, without running it.")(inspect.inspect)
+app.command(short_help="What is understood of a traffic file or shape.")(traffic.traffic)
 app.command(short_help="Print the JSON Schema of an artifact or of infercost.yml.")(schema.schema)
 app.add_typer(calibrate.app, name="calibrate", short_help="Let your own measurements move predictions.")
 app.add_typer(prices.app, name="prices", short_help="Look into the price book, refresh, compare, check and pin it.")

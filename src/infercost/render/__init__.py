@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from infercost.domain.price_report import PriceCheck, PriceDiff, PriceList
     from infercost.domain.profile import Profile
     from infercost.domain.verdict import Verdict, Verdicts
+    from infercost.domain.workload import TrafficReport
 
     Artifact = (
         Estimate
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         | PriceCheck
         | CapacityPlan
         | Crossover
+        | TrafficReport
         | Diagnosis
         | Calibrations
     )
@@ -52,6 +54,7 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "price_diff": "prices:diff",
         "price_check": "prices:check",
         "capacity_plan": "capacity:plan",
+        "traffic": "traffic:table",
         "crossover": "crossover:crossover",
         "diagnosis": "doctor:table",
         "calibrations": "calibrations:table",
@@ -59,7 +62,7 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
     "json": dict.fromkeys(
         (
             *("estimate", "profile", "verdict", "verdicts", "inspection", "prices", "price_diff", "price_check"),
-            *("capacity_plan", "crossover", "diagnosis", "calibrations"),
+            *("capacity_plan", "crossover", "traffic", "diagnosis", "calibrations"),
         ),
         "json:artifact",
     ),
@@ -73,6 +76,7 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "price_diff": "price_markdown:diff",
         "price_check": "price_markdown:check",
         "capacity_plan": "capacity_markdown:plan",
+        "traffic": "traffic:document",
         "crossover": "capacity_markdown:crossover",
         "diagnosis": "doctor:document_of",
         "calibrations": "calibrations:document_of",
@@ -87,6 +91,7 @@ _RENDERERS: Final[dict[str, dict[str, str]]] = {
         "price_diff": "price_csv:changes",
         "price_check": "price_csv:findings",
         "capacity_plan": "capacity_csv:policies",
+        "traffic": "traffic:rows",
         "crossover": "capacity_csv:points",
         "diagnosis": "doctor:findings_csv",
         "calibrations": "calibrations:observations_csv",

@@ -25,6 +25,7 @@ from infercost.domain.price_report import PriceCheck, PriceDiff, PriceList
 from infercost.domain.profile import Profile
 from infercost.domain.units import SCHEMA_VERSION
 from infercost.domain.verdict import Verdict, Verdicts
+from infercost.domain.workload import TrafficReport
 from infercost.store.profile_checks import find_fault
 from infercost.store.writing import write_atomic
 
@@ -46,6 +47,7 @@ Artifact = (
     | PriceCheck
     | CapacityPlan
     | Crossover
+    | TrafficReport
     | Diagnosis
     | Calibrations
 )
@@ -61,6 +63,7 @@ KINDS: Final[dict[str, type]] = {
     "price_check": PriceCheck,
     "capacity_plan": CapacityPlan,
     "crossover": Crossover,
+    "traffic": TrafficReport,
     "diagnosis": Diagnosis,
     "calibrations": Calibrations,
 }
@@ -83,6 +86,7 @@ _HOW_TO_MAKE: Final = {
     "price_diff": "infercost prices diff --format json --out diff.json",
     "price_check": "infercost prices verify --format json --out check.json",
     "capacity_plan": "infercost plan profile.json --traffic diurnal:peak=200,trough=10 --format json --out plan.json",
+    "traffic": "infercost traffic access.log --format json --out traffic.json",
     "crossover": "infercost plan profile.json --modes --format json --out modes.json",
     "calibrations": "infercost calibrate list --format json --out calibrations.json",
     "diagnosis": "infercost doctor --format json --out doctor.json",
