@@ -145,6 +145,11 @@ def answer(question: Question, profile: Profile) -> Estimate:
     """Predict, place, price and rank every offer in question."""
     from infercost.engine.estimate import estimate as price
 
+    if profile.served is not None:
+        raise UsageError(
+            f"this is the profile of an endpoint ({profile.served.path}): its latencies have network and server in them and "
+            "hold for that endpoint only; profile the model file itself: infercost profile MODEL"
+        )
     traffic = question.traffic(profile)
     priced = price(
         profile=profile,
