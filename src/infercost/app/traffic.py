@@ -92,7 +92,7 @@ def describe_traffic(workload: Workload) -> TrafficReport:
         duration_s=workload.duration_s,
         requests=workload.requests,
         mean_rps=workload.mean_rps,
-        peak_rps=peak,
+        peak_rps=float(f"{peak:.9g}"),
         peak_at_s=peak_at,
         resolution=_resolution(workload),
         burstiness=workload.burstiness,
@@ -100,7 +100,7 @@ def describe_traffic(workload: Workload) -> TrafficReport:
         dispersion_overall=workload.dispersion_overall,
         work=_work(workload),
         stretch_s=stretch,
-        rps=tuple(float(count) / width for count, width in zip(counts, widths, strict=True)),
+        rps=tuple(float(f"{count / width:.9g}") for count, width in zip(counts, widths, strict=True)),
         notes=workload.notes,
     )
 
@@ -202,7 +202,7 @@ def _read_burstiness(given: float | str) -> tuple[float, float]:
 def _resolution(workload: Workload) -> str:
     finest = workload.pattern.finest_s
     if workload.basis == "shape":
-        return "a shape"
+        return "rates of the shape"
     return f"counts of {span(finest)}" if finest else "single requests"
 
 

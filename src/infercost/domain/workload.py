@@ -69,7 +69,7 @@ class TrafficReport:
     peak_at_s: float
     """Beginning of that minute or bin, seconds from the start."""
     resolution: str
-    """``single requests``, or what the counts cover."""
+    """``single requests``, ``counts of 5 minutes`` or ``rates of the shape``."""
     burstiness: str
     """How requests are spread within a bin, in one line."""
     dispersion: float | None

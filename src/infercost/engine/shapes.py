@@ -38,6 +38,17 @@ EXAMPLES: Final = {
 }
 """By name of the shape, how it is written, defaults included."""
 
+_KEYS: Final = {
+    "constant": ("rps", "for"),
+    "poisson": ("rps", "for"),
+    "diurnal": ("peak", "trough", "peak_at", "for"),
+    "weekly": ("peak", "trough", "peak_at", "weekend", "for"),
+    "stairs": ("step",),
+    "phases": (),
+}
+"""By shape, the names of its figures; ``burstiness`` is everywhere."""
+
+_OTHER_WORDS: Final = {"rate": "rps", "duration": "for", "low": "trough", "base": "trough", "each": "step"}
 _NAME: Final = re.compile(r"\s*(?P<name>[A-Za-z_-]{2,})\s*:(?P<rest>.*)", re.DOTALL)
 
 
@@ -80,12 +91,14 @@ class _Figures:
         self.name, self.text = name, text
         self.plain: list[str] = []
         self.named: dict[str, str] = {}
-        self.known: list[str] = []
+        known = (*_KEYS[name], "burstiness")
         for part in filter(None, (piece.strip() for piece in re.split(r"[,;]", rest))):
-            key, sign, value = part.partition("=")
-            key = key.strip().lower()
+            left, sign, value = part.partition("=")
+            key = _OTHER_WORDS.get(left.strip().lower(), left.strip().lower())
             if not sign:
                 self.plain.append(part)
+            elif key not in known:
+                raise UnknownNameError(f"figure of {name}", left.strip(), known, hint=f"(for example {EXAMPLES[name]})")
             elif key in self.named:
                 raise self.error(f"{key} is there twice")
             else:
@@ -94,18 +107,13 @@ class _Figures:
     def error(self, reason: str) -> UsageError:
         return UsageError(f"cannot use the traffic {self.text!r}: {reason}; write it like {EXAMPLES[self.name]}")
 
-    def take(self, *names: str) -> str | None:
-        """The figure under any of its names."""
-        self.known.append(names[0])
-        return next((self.named.pop(name) for name in names if name in self.named), None)
-
-    def rate(self, *names: str) -> float:
+    def rate(self, name: str) -> float:
         """A rate that must be there; the first figure without a name counts as it."""
-        text = self.take(*names)
+        text = self.named.get(name)
         if text is None and self.plain:
             text = self.plain.pop(0)
         if text is None:
-            raise self.error(f"{names[0]} is missing")
+            raise self.error(f"{name} is missing")
         return self.read_rate(text)
 
     def read_rate(self, text: str) -> float:
@@ -114,8 +122,8 @@ class _Figures:
             raise self.error(f"{text} is above {_MOST_RPS:,.0f} requests a second")
         return value
 
-    def seconds(self, default: float, *names: str) -> float:
-        text = self.take(*names)
+    def seconds(self, name: str, default: float) -> float:
+        text = self.named.get(name)
         return default if text is None else self.read_seconds(text)
 
     def read_seconds(self, text: str) -> float:
@@ -125,7 +133,7 @@ class _Figures:
         return value
 
     def number(self, name: str, default: float | None) -> float | None:
-        text = self.take(name)
+        text = self.named.get(name)
         if text is None:
             return default
         try:
@@ -138,17 +146,14 @@ class _Figures:
 
     def clock(self, name: str, default: str) -> float:
         """Seconds after midnight of ``14:00``, ``9:30`` or ``14``."""
-        text = self.take(name) or default
+        text = self.named.get(name, default)
         match = re.fullmatch(r"(\d{1,2})(?::([0-5]\d))?(?:\s*utc|z)?", text.lower())
         if match is None or int(match[1]) > 23:
             raise self.error(f"{name} must be a time of the day, got {text!r}")
         return int(match[1]) * HOUR_S + int(match[2] or 0) * 60.0
 
     def done(self) -> None:
-        """Refuse what nobody took."""
-        if self.named:
-            left = next(iter(self.named))
-            raise UnknownNameError(f"figure of {self.name}", left, self.known, hint=f"(for example {EXAMPLES[self.name]})")
+        """Refuse what stands there for nothing."""
         if self.plain:
             raise self.error(f"{self.plain[0]!r} has no name")
 
@@ -162,7 +167,7 @@ def _poisson(figures: _Figures) -> Bins:
 
 
 def _flat(figures: _Figures, *, even: bool) -> Bins:
-    rps, length = figures.rate("rps", "rate"), figures.seconds(HOUR_S, "for", "duration")
+    rps, length = figures.rate("rps"), figures.seconds("for", HOUR_S)
     if not rps > 0:
         raise figures.error("the rate must be above 0")
     edges = np.array([0.0, length]) if even else regular(length, MINUTE_S)
@@ -180,8 +185,8 @@ def _weekly(figures: _Figures) -> Bins:
 
 def _wave(figures: _Figures, *, weekend: float, length_s: float) -> Bins:
     """A raised cosine a day, from Monday 00:00; Saturdays and Sundays times ``weekend``."""
-    peak, trough = figures.rate("peak"), figures.rate("trough", "low", "base")
-    peak_at, length = figures.clock("peak_at", _PEAK_AT), figures.seconds(length_s, "for", "duration")
+    peak, trough = figures.rate("peak"), figures.rate("trough")
+    peak_at, length = figures.clock("peak_at", _PEAK_AT), figures.seconds("for", length_s)
     if not peak >= trough or not peak > 0:
         raise figures.error("peak must be above 0 and not below trough")
     edges = regular(length, MINUTE_S)
@@ -192,7 +197,7 @@ def _wave(figures: _Figures, *, weekend: float, length_s: float) -> Bins:
 
 
 def _stairs(figures: _Figures) -> Bins:
-    step = figures.seconds(600.0, "step", "each")
+    step = figures.seconds("step", 600.0)
     rates = [figures.read_rate(text) for text in figures.plain]
     figures.plain.clear()
     if not any(rates):

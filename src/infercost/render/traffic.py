@@ -49,7 +49,7 @@ def rows(value: TrafficReport, view: View) -> str:  # noqa: ARG001 - one signatu
 def _facts(value: TrafficReport) -> Iterable[tuple[str, Sequence[str]]]:
     start = f", from {value.start}" if value.start else ""
     yield "Length", [f"{span(value.duration_s)}{start}"]
-    yield "Requests", [f"{figures.quantity(round(value.requests, 3))}, read as {value.resolution}"]
+    yield "Requests", [f"{figures.quantity(round(value.requests, 3))}, from {value.resolution}"]
     times = f", {value.peak_rps / value.mean_rps:.3g} times the mean" if value.mean_rps else ""
     yield (
         "Rate",
