@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 from infercost._version import __version__
 
 if TYPE_CHECKING:
-    from infercost.app import demo_model, estimate, gate, inspect, load_profile, profile, save, to_frame
+    from infercost.app import demo_model, estimate, gate, inspect, load_profile, profile, profile_endpoint, save, to_frame
     from infercost.app.simulating import affine, autoscalers, service, simulate, traffic
     from infercost.app.traffic import load_traffic
     from infercost.domain.errors import InfercostError
 
-_APP = frozenset({"demo_model", "estimate", "gate", "inspect", "load_profile", "profile", "save", "to_frame"})
+_APP = frozenset(
+    {"demo_model", "estimate", "gate", "inspect", "load_profile", "profile", "profile_endpoint", "save", "to_frame"}
+)
 _SIMULATING = frozenset({"affine", "autoscalers", "service", "simulate", "traffic"})
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "load_profile",
     "load_traffic",
     "profile",
+    "profile_endpoint",
     "save",
     "service",
     "simulate",

@@ -3,6 +3,7 @@
 Every function here is re-exported by :mod:`infercost`; the command line calls nothing else.
 """
 
+from infercost.app.endpoints import profile_endpoint
 from infercost.app.frames import to_frame
 from infercost.app.judging import budget, gate, judge, limits
 from infercost.app.pricing import Question, answer, ask, estimate
@@ -23,6 +24,7 @@ __all__ = [
     "load_or_profile",
     "load_profile",
     "profile",
+    "profile_endpoint",
     "save",
     "to_frame",
 ]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from infercost.domain.estimate import Band, Candidate, Replicas
     from infercost.domain.model import ModelFacts, TensorFacts
     from infercost.domain.prediction import Serving
+    from infercost.domain.profile import Profile, Served
     from infercost.domain.traffic import Slo, Traffic
 
 NO_PRICE = "no price"
@@ -211,6 +212,24 @@ def tensor(value: TensorFacts) -> str:
     if value.bound_shape is not None and tuple(value.shape) != value.bound_shape:
         bound = f", measured as [{', '.join(map(str, value.bound_shape))}]"
     return f"{clean(value.name)}: {clean(value.dtype)} [{shape}]{bound}"
+
+
+def measured_on(profile: Profile) -> str:
+    """What was measured, and where, as a title."""
+    if profile.served is not None:
+        place = "this machine" if profile.served.loopback else "another machine"
+        return f"{clean(profile.model.name)}, served by {place}, measured from outside"
+    return f"{clean(profile.model.name)}, measured on {clean(profile.machine.cpu_model)}"
+
+
+def served_lines(served: Served) -> list[str]:
+    """An endpoint: protocol, server, requests and those that failed."""
+    failed = ", ".join(f"{clean(reason)} × {count:,}" for reason, count in served.errors.items())
+    return [
+        f"{clean(served.path)} by {served.protocol}",
+        f"server {clean(served.server)}, platform {clean(served.platform)}",
+        f"{served.requests:,} requests, {f'failed: {failed}' if failed else 'none failed'}",
+    ]
 
 
 def conversion_lines(model: ModelFacts) -> list[str]:

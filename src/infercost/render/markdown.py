@@ -97,7 +97,7 @@ def profile(value: Profile, view: View) -> str:
     """What was measured, on what, and where the time goes."""
     busiest = sorted(value.operators, key=lambda operator: -operator.time_share)[: view.top]
     facts = [
-        figures.model_line(value.model),
+        *([figures.model_line(value.model)] if value.served is None else figures.served_lines(value.served)),
         *figures.conversion_lines(value.model),
         *(f"input {figures.tensor(t)}" for t in value.model.inputs),
         *(f"output {figures.tensor(t)}" for t in value.model.outputs),
@@ -107,7 +107,7 @@ def profile(value: Profile, view: View) -> str:
     ]
     operators = [[o.op_type, f"{o.count:,}", figures.percent(o.time_share), _known(o.flops), _size(o.bytes)] for o in busiest]
     parts = [
-        f"### {escape(value.model.name)}, measured on {escape(value.machine.cpu_model)}",
+        f"### {escape(figures.measured_on(value))}",
         bullets(facts),
         _points(value.points),
     ]

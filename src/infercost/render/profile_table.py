@@ -26,7 +26,7 @@ TOO_FEW: Final = "-"
 def profile(value: Profile, view: View) -> str:
     """What was measured, on what, and where the time goes."""
     parts: list[RenderableType | str] = [
-        Text(f"{figures.clean(value.model.name)}, measured on {figures.clean(value.machine.cpu_model)}", style="bold"),
+        Text(figures.measured_on(value), style="bold"),
         "",
         facts(_facts(value)),
         "",
@@ -89,14 +89,20 @@ def operators(times: Sequence[OperatorTime]) -> Table:
 
 def _facts(value: Profile) -> Iterable[tuple[str, Sequence[str]]]:
     model, machine, runtime = value.model, value.machine, value.runtime
-    yield "Model", [figures.model_line(model), f"sha256 {figures.clean(model.sha256[:16])}"]
+    if value.served is not None:
+        yield "Endpoint", figures.served_lines(value.served)
+    else:
+        yield "Model", [figures.model_line(model), f"sha256 {figures.clean(model.sha256[:16])}"]
     yield "Converted", figures.conversion_lines(model)
     yield "Inputs", [figures.tensor(t) for t in model.inputs]
     yield "Outputs", [figures.tensor(t) for t in model.outputs]
     where = [f"{machine.logical_cpus} logical CPUs", figures.size(machine.memory_bytes), figures.clean(machine.os)]
     if machine.instance_type:
         where.insert(0, figures.clean(machine.instance_type))
-    yield "Machine", [", ".join(where), *([figures.clean(machine.accelerator)] if machine.accelerator else [])]
+    yield (
+        "Machine" if value.served is None else "Client",
+        [", ".join(where), *([figures.clean(machine.accelerator)] if machine.accelerator else [])],
+    )
     yield "Runtime", [f"{runtime.name} {runtime.version}, {runtime.execution_provider}, Python {runtime.python}"]
 
 
