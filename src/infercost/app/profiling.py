@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from infercost._version import __version__
+from infercost.app.hunting import SEARCH_SHARE, Hunt
 from infercost.app.opening import existing, is_saved_profile, locate, opened
 from infercost.domain.errors import ModelError, UsageError
 from infercost.domain.model import Inspection
@@ -15,16 +16,16 @@ from infercost.runtime.names import shown
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from infercost.app.opening import Asked, Dims, Inputs
     from infercost.domain.estimate import Estimate
     from infercost.domain.model import ModelFacts
     from infercost.domain.profile import Machine, Profile
     from infercost.domain.verdict import Verdict
-    from infercost.runtime.measure import MeasureSettings, Progress
+    from infercost.runtime.measure import Load, MeasureSettings, Progress
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
 
 DEFAULT_BUDGET_S = 20.0
 """Seconds of measuring, all points together, unless the user says otherwise."""
@@ -70,6 +71,12 @@ def profile(
     threads: Sequence[int] | None = None,
     budget_s: float = DEFAULT_BUDGET_S,
     device: Device = "auto",
+    scenarios: Sequence[Load] = (),
+    search: bool = False,
+    slo: str | Sequence[str] | None = None,
+    variants: Mapping[str, str | os.PathLike[str]] | None = None,
+    pin: bool = True,
+    strict: bool = False,
     instance: str | None = None,
     use_cache: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
@@ -87,7 +94,15 @@ def profile(
         batches: batch sizes to measure; None chooses (1, 4, 16 where the batch is dynamic).
         threads: intra-op thread counts to measure; None chooses from the usable cores.
         budget_s: seconds to spend measuring, all points together.
-        device: ``cpu``, ``cuda``, or ``auto`` (CUDA where ONNX Runtime has it).
+        device: ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, or ``auto`` (CUDA where ONNX Runtime has it).
+        scenarios: load scenarios to measure beside the grid (:class:`~infercost.runtime.settings.Load`); half of
+            the time is theirs.
+        search: also search batch × threads × workers × device × variant for the highest throughput; half of the
+            time is the search's. Each trial is kept at once, and a search that was ended goes on where it was.
+        slo: the promise on the latency of a batch that the search keeps, such as ``p99=50ms``.
+        variants: the model at other precisions, by name, for the search.
+        pin: keep each worker on CPUs of its own, where the system allows it.
+        strict: refuse a busy machine instead of warning of it.
         instance: ``provider:type`` of the instance that this machine is, where that is known.
         use_cache: False measures again and replaces what the cache holds.
         on_progress: called with each :class:`~infercost.runtime.measure.Progress`.
@@ -109,6 +124,9 @@ def profile(
         threads=tuple(threads) if threads else None,
         budget_s=budget_s,
         device=device,
+        pin=pin,
+        strict=strict,
+        loads=tuple(scenarios),
     )
     machine = _recognise(fingerprint_machine(), instance)
     with opened(model, dims=dims, inputs=inputs, trust=trust) as asked:
@@ -117,11 +135,22 @@ def profile(
         key = f"{__version__}|{machine.fingerprint}|{machine.instance_type}|{what}"
         if asked.sizes is not None:
             key += f"|{asked.sizes.dim}={asked.sizes.given}|{asked.sizes.values}|{asked.sizes.shares}"
+        if asked.sizes is not None and (scenarios or search):
+            raise UsageError(f"{asked.sizes.dim!r} varies, and scenarios and a search are measured at one size; fix it")
+        hunt = Hunt.of(asked, facts, settings, slo, variants or {}) if search else None
+        key += "" if hunt is None else f"|{hunt.key}"
         cached = get_profile(key) if use_cache else None
         if cached is not None:
             # The same model under another name, or converted anew: the figures hold, the words are today's.
             return replace(cached, model=facts, ceilings=known_ceilings(machine) or cached.ceilings)
-        measured = replace(_measured(asked, facts, settings, on_progress), machine=machine, ceilings=known_ceilings(machine))
+        found = None
+        if hunt is not None:
+            found = hunt.search(f"{__version__}|{machine.fingerprint}", fresh=not use_cache, on_progress=on_progress)
+            settings = replace(settings, budget_s=(1 - SEARCH_SHARE) * settings.budget_s)
+        taken = _measured(asked, facts, settings, on_progress)
+        measured = replace(taken, machine=machine, ceilings=known_ceilings(machine), search=found)
+        if hunt is not None:
+            measured = replace(measured, warnings=(*measured.warnings, *hunt.problems))
     warning = put_profile(key, measured)
     return replace(measured, warnings=(*measured.warnings, warning)) if warning else measured
 

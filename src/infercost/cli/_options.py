@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, cast
 
 import typer
 
 from infercost.domain.errors import UsageError
-from infercost.domain.quantities import parse_bytes, parse_milliseconds
+from infercost.domain.quantities import parse_bytes, parse_milliseconds, parse_seconds
 
-DEVICES: Final[tuple[Literal["auto", "cpu", "cuda"], ...]] = ("auto", "cpu", "cuda")
+if TYPE_CHECKING:
+    from infercost.domain.scenario import ScenarioName
+    from infercost.runtime.settings import Load
+
+DeviceName = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
+DEVICES: Final[tuple[DeviceName, ...]] = ("auto", "cpu", "cuda", "tensorrt", "openvino")
 _DISTRIBUTION: Final = re.compile(r"=\s*[a-z]+:")
 PLACES: Final[tuple[Literal["internet", "in-region"], ...]] = ("internet", "in-region")
 
@@ -165,8 +170,36 @@ InputsFile = Annotated[
     ),
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Open a pickled model, which runs the code in it.")]
-Budget = Annotated[float, typer.Option("--budget", metavar="SECONDS", help="Seconds to spend measuring.", min=0.5)]
-Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="auto, cpu or cuda.", envvar="INFERCOST_DEVICE")]
+
+
+def parse_budget(text: str | float) -> float:
+    """Seconds of measuring, half a one at least, from ``60s``, ``2m`` or ``60``.
+
+    Raises:
+        BadParameter: the text is not such a time.
+    """
+    try:
+        seconds = parse_seconds(str(text), "--budget 60s")
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
+    if seconds < 0.5:
+        raise typer.BadParameter(f"{text} is too short a time to measure in; write it like --budget 60s (0.5s at least)")
+    return seconds
+
+
+Budget = Annotated[
+    float,
+    typer.Option(
+        "--budget",
+        metavar="TIME",
+        help="Time to spend measuring, for example 60s or 2m.",
+        parser=parse_budget,
+        show_default="20s",
+    ),
+]
+Device = Annotated[
+    str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, tensorrt or openvino.", envvar="INFERCOST_DEVICE")
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again, even when the same measurement is cached.")]
 Format = Annotated[
     str | None,
@@ -236,7 +269,7 @@ def parse_counts(text: str | None, option: str) -> tuple[int, ...] | None:
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 
-def parse_device(text: str) -> Literal["auto", "cpu", "cuda"]:
+def parse_device(text: str) -> DeviceName:
     """The device, if there is one of that name.
 
     Raises:
@@ -245,7 +278,7 @@ def parse_device(text: str) -> Literal["auto", "cpu", "cuda"]:
     for device in DEVICES:
         if text == device:
             return device
-    raise UsageError(f"--device must be auto, cpu or cuda, got {text!r}")
+    raise UsageError(f"--device must be {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, got {text!r}")
 
 
 def parse_included(texts: list[str] | None) -> dict[str, float] | None:
@@ -265,6 +298,57 @@ def parse_included(texts: list[str] | None) -> dict[str, float] | None:
             raise UsageError(f"--include names {item} twice; give it once")
         found[item] = value
     return found or None
+
+
+def parse_loads(
+    names: list[str] | None,
+    *,
+    rps: float | None,
+    slo: list[str] | None,
+    workers: int,
+    samples: int | None,
+    threads: tuple[int, ...] | None,
+) -> tuple[Load, ...]:
+    """The scenarios to measure: workers are for offline and server, the rate for server.
+
+    Raises:
+        UsageError: there is no such scenario, or it lacks what it needs.
+    """
+    if not names:
+        return ()
+    from infercost.domain.traffic import Slo
+    from infercost.runtime.settings import Load
+
+    if rps is not None and "server" not in names:
+        raise UsageError("--rps is the rate of the server scenario; add --scenario server")
+    return tuple(
+        Load(
+            scenario=cast("ScenarioName", name),
+            rps=rps if name == "server" else None,
+            samples=samples,
+            workers=workers if name in ("offline", "server") else 1,
+            threads=threads[0] if threads is not None and len(threads) == 1 else None,
+            slo=Slo.parse(slo) if slo else Slo(),
+        )
+        for name in dict.fromkeys(names)
+    )
+
+
+def parse_variants(texts: list[str] | None) -> dict[str, Path]:
+    """Files by name from ``int8=model-int8.onnx``.
+
+    Raises:
+        UsageError: a text is not of that form, or a name comes twice.
+    """
+    variants: dict[str, Path] = {}
+    for text in texts or ():
+        name, sign, file = text.partition("=")
+        if not sign or not name.strip() or not file.strip():
+            raise UsageError(f"cannot read the variant {text!r}; write it like --variant int8=model-int8.onnx")
+        if name.strip() in variants:
+            raise UsageError(f"two variants are called {name.strip()!r}; give each another name")
+        variants[name.strip()] = Path(file.strip())
+    return variants
 
 
 def parse_clients(text: str) -> Literal["internet", "in-region"]:

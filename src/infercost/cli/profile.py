@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infercost.cli import _options as options
+from infercost.domain.errors import UsageError
 
 
 def profile(
@@ -29,6 +30,45 @@ def profile(
     threads: Annotated[
         str | None, typer.Option("--threads", metavar="COUNTS", help="Intra-op threads, for example 1,2.")
     ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--scenario",
+            metavar="NAME",
+            help="Also measure a load scenario, as MLPerf names them: single, multi, offline or server. Repeat for several.",
+        ),
+    ] = None,
+    rps: Annotated[
+        float | None, typer.Option("--rps", metavar="RATE", help="Queries a second of the server scenario: Poisson arrivals.")
+    ] = None,
+    slo: Annotated[
+        list[str] | None,
+        typer.Option("--slo", metavar="PROMISE", help="Judge scenarios and search by this, for example p99=50ms."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="COUNT", help="Processes of the offline and server scenarios.", min=1)
+    ] = 1,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            "--samples",
+            metavar="COUNT",
+            help="Samples a query of the scenarios. [default: 8 multi, the largest batch offline, else 1]",
+            min=1,
+        ),
+    ] = None,
+    search: Annotated[
+        bool,
+        typer.Option("--search", help="Search batch × threads × workers × device × variant for the highest throughput."),
+    ] = False,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--variant", metavar="NAME=FILE", help="The model at another precision, to be searched too: int8=m8.onnx."
+        ),
+    ] = None,
+    pin: Annotated[bool, typer.Option("--pin/--no-pin", help="Keep each worker on CPUs of its own.")] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse a busy machine (exit 4) instead of warning.")] = False,
     budget: options.Budget = 20.0,
     device: options.Device = "auto",
     on: Annotated[
@@ -46,6 +86,13 @@ def profile(
 
     chosen = output.choose_format(fmt, None)
     output.check(out)
+    counts = options.parse_counts(threads, "--threads")
+    if (rps is not None or workers > 1 or samples is not None) and not scenario:
+        raise UsageError("--rps, --workers and --samples belong to a scenario; add --scenario server")
+    if slo and not scenario and not search:
+        raise UsageError("--slo judges a scenario or a search; add --scenario server or --search")
+    if variant and not search:
+        raise UsageError("--variant is one more file to search; add --search")
     with output.progress(quiet=quiet) as on_progress:
         measured = app.profile(
             model,
@@ -53,9 +100,15 @@ def profile(
             inputs=inputs,
             trust=trust,
             batches=options.parse_counts(batch, "--batch"),
-            threads=options.parse_counts(threads, "--threads"),
+            threads=counts,
             budget_s=budget,
             device=options.parse_device(device),
+            scenarios=options.parse_loads(scenario, rps=rps, slo=slo, workers=workers, samples=samples, threads=counts),
+            search=search,
+            slo=slo,
+            variants=options.parse_variants(variant),
+            pin=pin,
+            strict=strict,
             instance=on,
             use_cache=not fresh,
             on_progress=on_progress,
