@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from infercost.domain.traffic import SloTarget
     from infercost.engine.erlang import Floats, Ints
 
-__all__ = ["Planner", "plan"]
+__all__ = ["Case", "Planner", "plan"]
 
 Planner = Callable[
     [Sequence[Prediction], Mapping[tuple[str, str], Hardware], Traffic, Slo, Mapping[str, HostingRules]],
@@ -61,7 +61,7 @@ def plan(
     Returns:
         One placement or misfit a prediction, in order.
     """
-    cases = [_Case.of(p, hardware[p.provider, p.instance_type], hosting[p.provider], traffic) for p in predictions]
+    cases = [Case.of(p, hardware[p.provider, p.instance_type], hosting[p.provider], traffic) for p in predictions]
     grid = _Grid.of(cases)
     best = grid.choose(traffic.rps, slo) if len(grid.rows) else {}
     placed = _place(cases, grid, best, traffic.rps)
@@ -70,7 +70,7 @@ def plan(
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class Case:
     """One prediction on its hardware, before latency is looked at."""
 
     prediction: Prediction
@@ -84,7 +84,8 @@ class _Case:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, prediction: Prediction, hardware: Hardware, rules: HostingRules, traffic: Traffic) -> _Case:
+    def of(cls, prediction: Prediction, hardware: Hardware, rules: HostingRules, traffic: Traffic) -> Case:
+        """What fits, or why nothing does."""
         reasons = [*prediction.reasons, *oversize(traffic, rules.max_payload_bytes)]
         vcpus = hardware.vcpus - rules.vcpus_reserved
         if vcpus <= 0:
@@ -185,7 +186,7 @@ class _Grid:
     min_replicas: Ints
 
     @classmethod
-    def of(cls, cases: Sequence[_Case]) -> _Grid:
+    def of(cls, cases: Sequence[Case]) -> _Grid:
         points = [p for case in cases for p in case.points]
         counts = np.array([len(case.points) for case in cases], dtype=np.int64)
         case = np.repeat(np.arange(len(cases)), counts)
@@ -251,7 +252,7 @@ def replicas_for(rps: float, carried: Floats, least: Ints) -> Floats:
         return np.maximum(np.ceil(rps / carried * (1 - 1e-12)), least)
 
 
-def _place(cases: Sequence[_Case], grid: _Grid, best: Mapping[int, _Choice], rps: float) -> dict[int, Placement | Misfit]:
+def _place(cases: Sequence[Case], grid: _Grid, best: Mapping[int, _Choice], rps: float) -> dict[int, Placement | Misfit]:
     """Placements of the chosen rows."""
     if not best:
         return {}
@@ -296,7 +297,7 @@ def _undelayed(serving: Serving) -> Serving:
     return serving if serving.max_delay_ms == 0 else replace(serving, max_delay_ms=0.0)
 
 
-def _miss(cases: Sequence[_Case], grid: _Grid, missing: Sequence[int], slo: Slo) -> dict[int, Misfit]:
+def _miss(cases: Sequence[Case], grid: _Grid, missing: Sequence[int], slo: Slo) -> dict[int, Misfit]:
     """Misfits of the cases without a placement; those with points miss the SLO."""
     slow = np.flatnonzero(np.isin(grid.case, missing))
     stations = grid.rows.take(slow)
