@@ -57,21 +57,13 @@ class Observation:
     source: str
     date: str
     note: str = ""
+    id: str = ""
+    """Eight digits that follow from what was measured: the same figure entered twice is one observation."""
 
-    @property
-    def id(self) -> str:
-        """Eight digits that name what was measured: the same figure entered twice is one observation."""
-        fields = (
-            self.instance,
-            self.model,
-            self.sha256,
-            self.metric,
-            self.batch,
-            self.threads,
-            f"{self.measured:.6g}",
-            self.date,
-        )
-        return hashlib.sha256(repr(fields).encode()).hexdigest()[:8]
+    def __post_init__(self) -> None:
+        what = (self.instance, self.model, self.sha256, self.metric, self.batch, self.threads)
+        named = repr((*what, f"{self.measured:.6g}", self.date))
+        object.__setattr__(self, "id", hashlib.sha256(named.encode()).hexdigest()[:8])
 
     @property
     def ratio(self) -> float:

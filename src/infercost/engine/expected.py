@@ -59,7 +59,7 @@ def _alone(target: Hardware, threads: int) -> Hardware:
     """The part of an instance that one worker of so many threads has to itself: one core a thread while there are."""
     if threads > target.cores:
         return replace(target, vcpus=threads)
-    return replace(target, vcpus=threads * target.threads_per_core)
+    return replace(target, vcpus=threads, threads_per_core=1)
 
 
 def _batch(point: PredictedPoint) -> int:

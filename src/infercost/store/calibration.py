@@ -96,7 +96,7 @@ def encode(value: Calibrations) -> bytes:
 
     document: dict[str, Any] = {"version": CALIBRATION_VERSION}
     if value.observations:
-        document["observations"] = [{"id": o.id, **_compact(asdict(o))} for o in value.observations]
+        document["observations"] = [{"id": o.id} | _compact(asdict(o)) for o in value.observations]
     if value.machines:
         document["machines"] = [{**_compact(asdict(m)), "ceilings": _ceilings(m.ceilings)} for m in value.machines]
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
