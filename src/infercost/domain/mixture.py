@@ -42,20 +42,20 @@ def mix(runs: Sequence[SizeRun], sizes: Sizes, batch: int) -> LatencyStats:
         high = min(low + 1, len(runs) - 1)
         centre = typical[low] + part * (typical[high] - typical[low])
         spread = spreads[high if part > 0.5 else low]
-        found += [(centre * factor, share / len(spread)) for factor in spread]
+        found += [(centre * factor, share * part) for factor, part in spread]
     return _stats(sorted(found), sum(run.latency_ms.count for run in runs))
 
 
-def _spread(run: SizeRun) -> list[float]:
-    """Evenly spaced quantiles of one size's latencies, over the typical one."""
+def _spread(run: SizeRun) -> list[tuple[float, float]]:
+    """Stretches of one size's latencies: their mean over the typical latency, and their share of the runs."""
     typical = run.latency_ms.typical
     if run.raw is None or not typical > 0:
-        return [run.latency_ms.mean / typical if typical > 0 else 1.0]
+        return [(run.latency_ms.mean / typical if typical > 0 else 1.0, 1.0)]
     ordered = sorted(run.raw.seconds())
     count = min(_QUANTILES, len(ordered))
     edges = [i * len(ordered) // count for i in range(count + 1)]
     # The mean of each stretch, so that mean and most of the variance stay.
-    return [math.fsum(ordered[a:b]) / (b - a) * 1e3 / typical for a, b in pairwise(edges)]
+    return [(math.fsum(ordered[a:b]) / (b - a) * 1e3 / typical, (b - a) / len(ordered)) for a, b in pairwise(edges)]
 
 
 def _stats(weighted: Sequence[tuple[float, float]], count: int) -> LatencyStats:
