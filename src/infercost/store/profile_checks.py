@@ -9,12 +9,14 @@ import zlib
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from infercost.domain.mixture import mix
 from infercost.domain.profile import LatencyStats
 from infercost.store.hardware import load_hardware
 
 if TYPE_CHECKING:
     from infercost.domain.model import ModelFacts
     from infercost.domain.profile import Machine, OperatorTime, Point, Profile, RawLatencies
+    from infercost.domain.sizes import Sizes
 
 MAX_SAMPLES: Final = 20_000_000
 """Most raw samples of one point that are read: a bound on what a hostile file can unpack to."""
@@ -39,7 +41,7 @@ def find_fault(profile: Profile) -> str | None:
         if fault is not None:
             return f"at $.{name}{fault}"
     for i, point in enumerate(profile.points):
-        fault = _point_fault(point)
+        fault = _point_fault(point) or _by_size_fault(point, profile.sizes)
         if fault is not None:
             return f"at $.points[{i}]{fault}"
     for i, operator in enumerate(profile.operators):
@@ -101,6 +103,32 @@ def _point_fault(point: Point) -> str | None:
     if fault is None and point.raw is not None:
         fault = _raw_fault(point.raw, point.latency_ms)
     return fault
+
+
+def _by_size_fault(point: Point, sizes: Sizes | None) -> str | None:
+    """Whether the statistics over requests are those of the sizes that were measured."""
+    if not point.by_size:
+        return None
+    if sizes is None:
+        return ".by_size: the profile does not say which sizes requests have"
+    for i, run in enumerate(point.by_size):
+        fault = _order_fault(run.latency_ms) or (None if run.raw is None else _raw_fault(run.raw, run.latency_ms))
+        if fault is not None:
+            return f".by_size[{i}]{fault}"
+    return _weights_fault(point, sizes) or _difference(point.latency_ms, mix(point.by_size, sizes, point.batch))
+
+
+def _weights_fault(point: Point, sizes: Sizes) -> str | None:
+    whole = len(sizes.values) == len(sizes.shares) and math.isclose(math.fsum(sizes.shares), 1, rel_tol=1e-6)
+    if not whole or list(sizes.values) != sorted(set(sizes.values)):
+        return ".by_size: $.sizes is no distribution: sizes must ascend and their shares sum to 1"
+    measured = [run.size for run in point.by_size]
+    if measured != sorted(set(measured)) or (measured[0], measured[-1]) != (sizes.values[0], sizes.longest):
+        return ".by_size: must ascend from the smallest to the longest of $.sizes"
+    weights = sizes.weights(measured, point.batch)
+    if any(not math.isclose(run.weight, w, rel_tol=1e-6, abs_tol=1e-9) for run, w in zip(point.by_size, weights, strict=True)):
+        return ".by_size: the weights are not those of $.sizes; the file was edited"
+    return None
 
 
 def _operator_fault(operator: OperatorTime) -> str | None:
