@@ -25,8 +25,8 @@ __all__ = ["LOG_LINE", "Opened", "open_traffic"]
 HEAD: Final = 1 << 16
 """Bytes looked at to see what a file is."""
 
-LOG_LINE: Final = re.compile(rb'^[^\n\[]*\[(\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] "', re.MULTILINE)
-"""The beginning of a line of an access log in common or combined format, up to the request."""
+LOG_LINE: Final = re.compile(rb'^[^\n\[]*\[(\d{2}/[A-Z][a-z]{2}/\d{4}:\d{2}:\d{2}:\d{2} [+-]\d{4})\] ".*\n?', re.MULTILINE)
+"""A line of an access log in common or combined format; the time is its group."""
 
 _EXAMPLE: Final = "--traffic diurnal:peak=200,trough=10"
 _REASONS: Final = {
