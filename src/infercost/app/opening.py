@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infercost.domain.errors import ArtifactError, ModelError, UsageError
+from infercost.domain.quantities import is_url
 from infercost.runtime.names import shown
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ def locate(model: str | os.PathLike[str]) -> str | Path:
     from infercost.runtime.convert.formats import detect
 
     text = os.fspath(model)
+    if is_url(text):
+        raise UsageError(
+            "an endpoint has network and server in its latencies, and no price follows from it; measure it with "
+            "infercost profile URL, and estimate from the model file"
+        )
     found = detect(text)
     return text if found == "pytorch" else Path(text) if found == "huggingface" else existing(text)
 

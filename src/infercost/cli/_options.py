@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DeviceName = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
 DEVICES: Final[tuple[DeviceName, ...]] = ("auto", "cpu", "cuda", "tensorrt", "openvino")
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DISTRIBUTION: Final = re.compile(r"=\s*[a-z]+:")
 PLACES: Final[tuple[Literal["internet", "in-region"], ...]] = ("internet", "in-region")
 
@@ -197,6 +198,15 @@ Budget = Annotated[
         show_default="20s",
     ),
 ]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        metavar="HEADER",
+        help="Sent with each request to an endpoint, for example 'Authorization: Bearer TOKEN'. Repeat for several.",
+        envvar="INFERCOST_HEADER",
+    ),
+]
 Device = Annotated[
     str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda, tensorrt or openvino.", envvar="INFERCOST_DEVICE")
 ]
@@ -253,6 +263,21 @@ def parse_dims(texts: list[str] | None) -> dict[str, int | str]:
             raise UsageError(f"cannot read the dimension {text!r}; write it like --dim seq=128 (1 to 2147483647)")
         dims[name.strip()] = int(size)
     return dims
+
+
+def parse_headers(texts: list[str] | None) -> dict[str, str]:
+    """Headers by name from ``Authorization: Bearer …``; no message shows a value.
+
+    Raises:
+        UsageError: a text is not of that form.
+    """
+    headers: dict[str, str] = {}
+    for text in texts or ():
+        name, colon, value = text.partition(":")
+        if not colon or not _HEADER_NAME.fullmatch(name.strip()) or not value.strip().isprintable():
+            raise UsageError("cannot read a --header; write it like --header 'Authorization: Bearer TOKEN'")
+        headers[name.strip()] = value.strip()
+    return headers
 
 
 def parse_counts(text: str | None, option: str) -> tuple[int, ...] | None:

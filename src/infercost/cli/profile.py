@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infercost.cli import _options as options
 from infercost.domain.errors import UsageError
+from infercost.domain.quantities import is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from infercost.domain.profile import Profile
 
 
 def profile(
@@ -71,6 +77,7 @@ def profile(
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a busy machine (exit 4) instead of warning.")] = False,
     budget: options.Budget = 20.0,
     device: options.Device = "auto",
+    header: options.Headers = None,
     on: Annotated[
         str | None,
         typer.Option("--on", metavar="CLOUD:TYPE", help="The instance this machine is, for example sagemaker:ml.c7i.xlarge."),
@@ -80,13 +87,33 @@ def profile(
     fmt: options.Format = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Measure a model on this machine: latency by batch and threads, operators, memory."""
+    """Measure a model on this machine: latency by batch and threads, operators, memory. Or an endpoint, from outside."""
     from infercost import app
     from infercost.cli import _output as output
 
     chosen = output.choose_format(fmt, None)
     output.check(out)
     counts = options.parse_counts(threads, "--threads")
+    if is_url(model):
+        given = {"--threads": threads, "--scenario": scenario, "--search": search, "--variant": variant, "--on": on,
+                 "--trust": trust, "--samples": samples, "--strict": strict}  # fmt: skip
+        _refuse_of_endpoints(given)
+        with output.progress(quiet=quiet) as on_progress:
+            measured = app.profile_endpoint(
+                model,
+                rps=rps,
+                slo=slo or (),
+                batches=options.parse_counts(batch, "--batch"),
+                dims=options.parse_dims(dim),
+                inputs=inputs,
+                budget_s=budget,
+                headers=options.parse_headers(header),
+                on_progress=on_progress,
+            )
+        _hand_over(measured, out, chosen, details=details, quiet=quiet)
+        return
+    if header:
+        raise UsageError("--header belongs to an endpoint; name one, like http://host:8000/v2/models/NAME")
     if (rps is not None or workers > 1 or samples is not None) and not scenario:
         raise UsageError("--rps, --workers and --samples belong to a scenario; add --scenario server")
     if slo and not scenario and not search:
@@ -113,6 +140,22 @@ def profile(
             use_cache=not fresh,
             on_progress=on_progress,
         )
+    _hand_over(measured, out, chosen, details=details, quiet=quiet)
+
+
+def _refuse_of_endpoints(given: Mapping[str, object]) -> None:
+    """Refuse options that are about running the model here."""
+    for option, value in given.items():
+        if value:
+            raise UsageError(
+                f"{option} is about running a model here; an endpoint takes --rps, --slo, --batch, --dim and --inputs"
+            )
+
+
+def _hand_over(measured: Profile, out: Path | None, chosen: str, *, details: bool, quiet: bool) -> None:
+    from infercost import app
+    from infercost.cli import _output as output
+
     if out is not None:
         app.save(measured, out)
     output.emit(measured, chosen, None, details=details)

@@ -7,7 +7,7 @@ import re
 
 from infercost.domain.errors import UsageError
 
-__all__ = ["parse_bytes", "parse_milliseconds", "parse_rate", "parse_seconds"]
+__all__ = ["is_url", "parse_bytes", "parse_milliseconds", "parse_rate", "parse_seconds"]
 
 _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>[a-zA-Z]*)")
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>us|ms|s|)")
@@ -67,3 +67,8 @@ def parse_rate(text: str, example: str) -> float:
         raise UsageError(f"cannot read the rate {text!r}; write it like {example} (rps or rpm)")
     value = float(match["number"]) * (1000 if match["kilo"] else 1)
     return value / 60 if match["unit"] in {"rpm", "/min"} else value
+
+
+def is_url(text: str) -> bool:
+    """Whether a source is a URL; a path type folds its slashes into one."""
+    return text.startswith(("http:/", "https:/"))

@@ -85,11 +85,6 @@ class Address:
         return f"{self.origin}{self.base}/v2"
 
 
-def is_url(text: str) -> bool:
-    """Whether a source is a URL. A path type folds its slashes into one."""
-    return re.match(r"https?:/", text) is not None
-
-
 def without_secrets(url: str) -> str:
     """A URL without credentials and query."""
     parts = urlsplit(url)
