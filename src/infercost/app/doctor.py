@@ -253,6 +253,7 @@ def _files() -> Iterator[Finding]:
     """Whether the files of the working directory can be read."""
     from infercost.app.project import read_targets
     from infercost.registry import provider_names
+    from infercost.store.calibration import CALIBRATION_FILE, find_calibration, read_calibration
     from infercost.store.discounts import DISCOUNTS_FILE, find_discounts, read_discounts
     from infercost.store.price_lock import find_lock, read_lock
     from infercost.store.project import PROJECT_FILE, find_project
@@ -260,6 +261,7 @@ def _files() -> Iterator[Finding]:
     readers: Iterable[tuple[str, Path | None, Callable[[Path], Any]]] = (
         (PROJECT_FILE, find_project(), read_targets),
         (DISCOUNTS_FILE, find_discounts(), lambda path: read_discounts(path, provider_names())),
+        (CALIBRATION_FILE, find_calibration(), read_calibration),
         ("price lock", find_lock(), read_lock),
     )
     for name, path, read in readers:

@@ -158,7 +158,8 @@ def judge_providers(providers: Sequence[ProviderFacts]) -> Iterator[Finding]:
     """Which clouds can be asked about, and what each can do."""
     for provider in providers:
         if provider.error:
-            remedy = provider.error.rpartition("; ")[2] or None
+            command = provider.error.rpartition(": ")[2]
+            remedy = command if command.startswith("pip ") else None
             yield Finding("providers", "problem", provider.name, provider.error, remedy, 5)
         else:
             able = ", ".join(("estimates", *provider.capabilities))
