@@ -18,7 +18,7 @@ from infercost.store.snapshot_format import encode_snapshot
 from infercost.store.snapshots import Source, keep
 from infercost.testing.price_servers import AwsPriceListServer, Fault, RegionOffer
 
-SAGEMAKER = load_catalog("infercost.providers.sagemaker")
+SAGEMAKER = load_catalog("infercost.providers.sagemaker", every_mode=True)
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def test_refresh_says_one_line_a_cloud_and_keeps_what_it_got():
         done = run("refresh", "--provider", "sagemaker", "--region", "us-east-1", "--endpoint", f"sagemaker={server.url}")
     assert done.exit_code == 0
     assert done.stdout == ""
-    assert "sagemaker: 4," in done.stderr
+    assert "sagemaker: 9," in done.stderr
     assert "changed" in done.stderr
     shown = run("show", "--provider", "sagemaker", "--instance", "ml.g5.xlarge", "--kind", "realtime")
     assert "$1.30" in shown.stdout
@@ -109,7 +109,7 @@ def test_a_refresh_that_fails_in_part_exits_5_and_keeps_the_rest():
             *("--endpoint", f"sagemaker={server.url}"),
         )
     assert done.exit_code == 5
-    assert "sagemaker: 4," in done.stderr
+    assert "sagemaker: 9," in done.stderr
     assert "vertex: not refreshed: the Cloud Billing Catalog wants an API key" in done.stderr
 
 

@@ -17,7 +17,7 @@ from infercost.store.snapshots import Source, keep, list_snapshots
 
 TODAY = date(2026, 11, 24)
 PACKAGE = "infercost.providers.sagemaker"
-SAGEMAKER = load_catalog(PACKAGE)
+SAGEMAKER = load_catalog(PACKAGE, every_mode=True)
 WINNER = "serverless-1024MB"
 
 
@@ -32,7 +32,7 @@ def refreshed(name="ml.g5.xlarge", price: str | None = "2", as_of="2026-11-20"):
     """A kept snapshot in which one price of us-east-1 is another, or gone."""
 
     def changed(offer):
-        here = (offer.region, offer.instance_type) == ("us-east-1", name)
+        here = (offer.region, offer.kind, offer.instance_type) == ("us-east-1", "realtime", name)
         return replace(offer, price=None if price is None else Decimal(price)) if here else offer
 
     catalog = replace(SAGEMAKER, as_of=as_of, offers=tuple(changed(o) for o in SAGEMAKER.offers))

@@ -17,7 +17,6 @@ from infercost.app.refreshing import merge_regions, refresh_prices
 from infercost.domain.errors import ProviderError, UnknownNameError
 from infercost.domain.price import Catalog, Offer, Rate, Region
 from infercost.registry import get_provider
-from infercost.store.extras import read_extras
 from infercost.store.pricebook import load_catalog
 from infercost.store.snapshots import Source, list_snapshots
 from infercost.testing.price_servers import AwsPriceListServer, RegionOffer, RetailPricesServer, vm_item
@@ -58,7 +57,7 @@ def refresh_virginia(server, **options):
 
 
 def prices(catalog, region, name):
-    return [o.price for o in catalog.offers if (o.region, o.instance_type) == (region, name)]
+    return [o.price for o in catalog.offers_of("realtime") if (o.region, o.instance_type) == (region, name)]
 
 
 def test_a_region_is_refreshed_and_the_others_keep_prices_and_date():
@@ -70,13 +69,16 @@ def test_a_region_is_refreshed_and_the_others_keep_prices_and_date():
     assert [(c.name, c.change, c.new) for c in outcome.changes if c.kind == "realtime"] == [
         ("ml.g5.xlarge", "changed", Decimal("1.3"))
     ]
-    catalog = open_book([get_provider("sagemaker")]).catalogs[0]
+    catalog = open_book([get_provider("sagemaker")], every_mode=True).catalogs[0]
     assert catalog.as_of > SAGEMAKER.as_of
+    assert [(o.instance_type, o.price) for o in catalog.offers_of("batch") if o.region == "us-east-1"] == [
+        ("ml.g5.xlarge", Decimal("1.25"))
+    ]
+    assert [o for o in catalog.offers_of("batch") if o.region == "eu-west-1"]
     assert prices(catalog, "us-east-1", "ml.g5.xlarge") == [Decimal("1.3")]
     assert prices(catalog, "eu-west-1", "ml.g5.xlarge") == prices(SAGEMAKER, "eu-west-1", "ml.g5.xlarge")
     assert catalog.regions["us-east-1"].as_of == ""
     assert catalog.regions["eu-west-1"].as_of == SAGEMAKER.as_of
-    assert [e.price for e in read_extras(outcome.snapshot.location) if e.kind == "batch"] == [Decimal("1.25")]
 
 
 def test_what_was_refreshed_can_be_shown_compared_and_checked():

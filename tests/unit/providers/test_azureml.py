@@ -46,7 +46,7 @@ def test_a_zero_in_the_source_is_no_price():
 
 def test_only_doubtful_flags_warn():
     assert set(catalog().flags) == {"S", "U"}
-    assert set(load_manifest(PROVIDER.catalog_package).flags) == {"", "S", "U", "H", "F", "L", "N"}
+    assert set(load_manifest(PROVIDER.catalog_package).flags) == {"", "S", "U", "H", "F", "L", "N", "V"}
     assert len(offers(flag="S")) == 14
 
 

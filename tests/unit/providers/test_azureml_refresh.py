@@ -65,7 +65,8 @@ def server():
 @pytest.fixture
 def run(server, tmp_path):
     def call(**options: Any) -> Refreshed:
-        return refresh(shipped=SHIPPED, folder=tmp_path, endpoint=server.url, policy=POLICY, **options)
+        options = {"shipped": SHIPPED} | options
+        return refresh(folder=tmp_path, endpoint=server.url, policy=POLICY, **options)
 
     return call
 
@@ -238,10 +239,9 @@ def test_an_answer_in_another_currency_is_refused(run, server):
         run(currency="EUR")
 
 
-def test_spot_low_priority_reservations_and_savings_plans_are_returned_beside_it(run, server):
+def test_spot_reservations_and_savings_plans_are_returned_beside_it(run, server):
     server.items += [
         vm_item(D2, "eastus", 0.02, skuName="D2as v4 Spot", meterName="D2as v4 Spot"),
-        vm_item(D2, "eastus", 0.03, skuName="D2as v4 Low Priority", meterName="D2as v4 Low Priority"),
         vm_item(D2, "eastus", 500.0, type="Reservation", reservationTerm="1 Year"),
         vm_item(D2, "eastus", 1000.0, type="Reservation", reservationTerm="3 Years"),
         vm_item(
@@ -251,11 +251,36 @@ def test_spot_low_priority_reservations_and_savings_plans_are_returned_beside_it
     told = {(e.kind, e.instance_type, str(e.price), e.unit, e.term) for e in run().extras}
     assert told == {
         ("spot", D2, "0.02", "hour", ""),
-        ("low_priority", D2, "0.03", "hour", ""),
         ("reservation", D2, "500.0", "term", "1y"),
         ("reservation", D2, "1000.0", "term", "3y"),
         ("savings_plan", D2, "0.07", "hour", "1y"),
     }
+
+
+CLUSTERS = replace(SHIPPED, offers=(*SHIPPED.offers, Offer("azureml", "eastus", "batch", D2, Decimal("0.1"), "hour", "V")))
+
+
+def test_what_a_cluster_takes_is_offered_for_batch_and_on_surplus_capacity(run, server):
+    server.items += [
+        vm_item(D2, "eastus", 0.03, skuName="D2as v4 Low Priority", meterName="D2as v4 Low Priority"),
+        vm_item(D4, "eastus", 0.05, skuName="D4as v4 Low Priority", meterName="D4as v4 Low Priority"),
+    ]
+    refreshed = run(shipped=CLUSTERS)
+    offers = {(o.kind, o.region, o.instance_type): str(o.price) for o in refreshed.catalog.offers if not o.answers}
+    assert offers == {
+        ("batch", "eastus", D2): "0.096",
+        ("batch", "westeurope", D2): "0.115",
+        ("batch_spot", "eastus", D2): "0.03",
+    }
+    assert refreshed.extras == run().extras
+
+
+def test_a_low_priority_price_that_is_not_clear_is_no_price(run, server):
+    low = {"skuName": "D2as v4 Low Priority", "meterName": "D2as v4 Low Priority"}
+    server.items += [vm_item(D2, "eastus", 0.03, **low), vm_item(D2, "eastus", 0.04, **low)]
+    refreshed = run(shipped=CLUSTERS)
+    assert [o.price for o in refreshed.catalog.offers_of("batch", spot=True)] == [None]
+    assert any("low priority" in f.subject and "several prices" in f.reason for f in refreshed.findings)
 
 
 @pytest.mark.parametrize("field", ["retailPrice", "armRegionName", "productName", "type", "unitOfMeasure"])

@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from infercost.domain.provider import EVERY_MODE
 from infercost.providers.sagemaker import PROVIDER
 from infercost.store.pricebook import load_catalog, load_manifest
 
@@ -55,7 +56,7 @@ def test_elastic_inference_accelerators_are_marked_as_no_instances():
     marked = {o.instance_type for o in catalog().offers if o.flag == "E"}
     assert marked == {o.instance_type for o in catalog().offers if o.instance_type.startswith("ml.eia")}
     assert "E" in load_manifest(PROVIDER.catalog_package).flags
-    assert catalog().flags == {}
+    assert set(catalog().flags) == {"D"}
 
 
 def test_egress_falls_in_tiers():
@@ -78,7 +79,23 @@ def test_sources_name_no_private_index():
     assert not [r.source for r in catalog().rates if "stored code" in r.source or "index" in r.source]
 
 
-def test_storage_is_billed_for_realtime_endpoints_only():
-    modes = {charge.name: charge.modes for charge in PROVIDER.charges}
-    assert modes.pop("storage") == ("realtime",)
-    assert set(modes.values()) == {("realtime", "serverless")}
+def test_each_mode_is_billed_what_it_uses():
+    billed = {mode: {c.name for c in PROVIDER.charges if mode in c.modes} for mode in EVERY_MODE}
+    everywhere = {"logs", "registry", "artifact"}
+    answering = {"request data", "response data", "egress"}
+    assert billed["realtime"] == everywhere | answering | {"storage"}
+    assert billed["serverless"] == everywhere | answering
+    assert billed["async"] == everywhere | {"storage", "queued request data", "queued response data"}
+    assert billed["batch"] == everywhere
+
+
+def test_other_modes_cost_what_real_time_does_where_both_are_known():
+    every = load_catalog(PROVIDER.catalog_package, every_mode=True)
+    realtime = {(o.region, o.instance_type): o.price for o in every.offers_of("realtime")}
+    for mode in ("async", "batch"):
+        offers = every.offers_of(mode)
+        assert len(offers) > 1000
+        assert {o.flag for o in offers} == {"D", "P"}
+        assert all(abs(o.price / realtime[o.region, o.instance_type] - 1) < Decimal("0.0001") for o in offers)
+    assert ("ml.g4dn.xlarge", "eu-west-3") not in {(o.instance_type, o.region) for o in every.offers_of("async")}
+    assert not [o for o in every.offers if o.spot]

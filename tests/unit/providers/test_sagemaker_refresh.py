@@ -69,7 +69,7 @@ def run(server, tmp_path):
 
 
 def price_of(refreshed: Refreshed, region: str, name: str) -> Decimal | None:
-    (offer,) = [o for o in refreshed.catalog.offers if (o.region, o.instance_type) == (region, name)]
+    (offer,) = [o for o in refreshed.catalog.offers if (o.region, o.instance_type) == (region, name) and o.answers]
     return offer.price
 
 
@@ -80,10 +80,12 @@ def usage(server: AwsPriceListServer, region: str, usage_type: str) -> tuple[dic
     return document, sku
 
 
-def test_offers_are_hosting_and_serverless_only(run):
+def test_offers_are_what_serves_models_only(run):
     offers = [(o.region, o.mode, o.instance_type, str(o.price), o.unit, o.flag) for o in run().catalog.offers]
     assert offers == [
         ("eu-west-1", "realtime", "ml.m5.large", "0.128", "hour", ""),
+        ("us-east-1", "async", "ml.m5.large", "0.116", "hour", ""),
+        ("us-east-1", "batch", "ml.m5.large", "0.117", "hour", ""),
         ("us-east-1", "realtime", "ml.eia2.medium", "0.168", "hour", "E"),
         ("us-east-1", "realtime", "ml.g5.xlarge", "1.408", "hour", ""),
         ("us-east-1", "realtime", "ml.m5.large", "0.115", "hour", ""),
@@ -100,11 +102,9 @@ def test_the_catalog_says_what_it_is(run, server):
     assert catalog.sha256 == ""
 
 
-def test_other_modes_and_savings_plans_are_returned_beside_it(run):
+def test_provisioned_concurrency_and_savings_plans_are_returned_beside_it(run):
     told = {(e.kind, e.applies_to, e.region, e.instance_type, str(e.price), e.unit, e.term, e.payment) for e in run().extras}
     assert told == {
-        ("async", "async", "us-east-1", "ml.m5.large", "0.116", "hour", "", ""),
-        ("batch", "batch", "us-east-1", "ml.m5.large", "0.117", "hour", "", ""),
         ("serverless_provisioned", "serverless", "us-east-1", "serverless-2048MB", "0.00001", "second", "", ""),
         ("serverless_provisioned_duration", "serverless", "us-east-1", "serverless-2048MB", "0.0000233", "second", "", ""),
         ("savings_plan", "realtime", "us-east-1", "ml.m5.large", "0.0800000000", "hour", "1y", "no upfront"),
@@ -236,7 +236,7 @@ def test_tiers_of_a_rate_are_kept_and_its_free_tier_is_not(run, server):
 def test_rows_of_another_region_are_left_out(run, server):
     document, sku = usage(server, "us-east-1", "USE1-Host:ml.m5.large")
     document["products"][sku]["attributes"]["regionCode"] = "us-west-2"
-    names = {o.instance_type for o in run().catalog.offers if o.region == "us-east-1"}
+    names = {o.instance_type for o in run().catalog.offers_of("realtime") if o.region == "us-east-1"}
     assert "ml.m5.large" not in names
     assert "ml.g5.xlarge" in names
 

@@ -62,7 +62,17 @@ def test_local_ssd_is_left_out():
 
 def test_logs_and_registry_have_one_price_for_all_regions():
     everywhere = {r.item: (r.unit, r.price) for r in catalog().rates if r.region == "*"}
-    assert everywhere == {"logs_ingest_gb": ("GiB", Decimal("0.5")), "registry_gb_month": ("GiB-month", Decimal("0.1"))}
+    assert everywhere == {
+        "logs_ingest_gb": ("GiB", Decimal("0.5")),
+        "registry_gb_month": ("GiB-month", Decimal("0.1")),
+        "egress_inter_zone_gb": ("GiB", Decimal("0.01")),
+    }
+
+
+def test_batch_prediction_costs_what_a_node_does():
+    every = load_catalog(PROVIDER.catalog_package, every_mode=True)
+    nodes = {(o.region, o.instance_type): o.price for o in every.offers_of("realtime") if o.price is not None}
+    assert {(o.region, o.instance_type): o.price for o in every.offers_of("batch")} == nodes
 
 
 def test_egress_and_object_storage_are_priced_in_every_region():

@@ -247,6 +247,33 @@ def test_fees_and_spot_are_returned_beside_it(run):
     }
 
 
+def test_batch_prediction_costs_what_online_prediction_does(run):
+    catalog = run().catalog
+    online = {(o.region, o.instance_type): o.price for o in catalog.offers_of("realtime") if o.price is not None}
+    assert {(o.region, o.instance_type): o.price for o in catalog.offers_of("batch")} == online
+
+
+def test_spot_nodes_are_offered_where_every_part_has_a_spot_price(run, server):
+    assert not [o for o in run().catalog.offers if o.spot]
+    server.skus += [
+        sku(f"{PREFIX} Spot Preemptible E2 Instance Core running in Iowa", [IOWA], (0, "0.01"), usage_type="Preemptible"),
+        sku(
+            f"{PREFIX} Spot Preemptible E2 Instance Ram running in Iowa",
+            [IOWA],
+            (0, "0.001"),
+            unit="GiBy.h",
+            usage_type="Preemptible",
+        ),
+    ]
+    catalog = run().catalog
+    spot = [(o.kind, o.region, o.instance_type, str(o.price), o.flag) for o in catalog.offers if o.spot]
+    assert spot == [
+        ("realtime_spot", IOWA, "e2-standard-2", "0.028", "M"),
+        ("batch_spot", IOWA, "e2-standard-2", "0.028", "M"),
+    ]
+    assert "management fee" in catalog.flags["M"]
+
+
 def test_prediction_skus_that_are_not_understood_are_counted(run, server):
     server.skus.append(sku(f"{PREFIX} Quantum Core running in Iowa", [IOWA], (0, "1")))
     (finding,) = [f for f in run().findings if "prediction SKUs" in f.subject]

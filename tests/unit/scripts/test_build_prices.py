@@ -35,10 +35,21 @@ aws,Data transfer,Outbound data transfer to Internet (next 40TB),us-east-1,GB,0.
 aws,Data transfer,Outbound data transfer to Internet (next 100TB),us-east-1,GB,0.07,golden,2024-09-25
 aws,Data transfer,Outbound data transfer to Internet (over 150TB),mars-1,GB,0.05,golden,2024-09-25
 aws,Data transfer,Outbound data transfer to other regions,us-east-1,GB,0.02,golden,2024-09-25
+aws,Data transfer,Outbound data transfer to US East regions,us-east-1,GB,0.01,golden,2024-09-25
+aws,Data transfer,Intra-region data transfer,us-east-1,GB,0.01,golden,2024-09-25
 aws,S3,Standard: Storage,us-east-1,GB,0.023,golden,2024-07-01
+aws,S3,"Standard: PUT, COPY, POST, LIST requests",us-east-1,1k requests,0.005,golden,2024-07-01
+aws,S3,"Standard: GET, SELECT, and all other requests",us-east-1,1k requests,0.0004,golden,2024-07-01
+aws,NAT gateway,NAT gateway,us-east-1,hours,0.045,golden,2024-07-01
+aws,NAT gateway,Data processed,us-east-1,GB,0.044,golden,2024-07-01
+aws,CloudWatch Logs,Archival Storage,us-east-1,GB,0.03,golden,2024-07-01
 aws,ECR,Storage,us-east-1,GB,0.1,golden,2024-07-01
 aws,CloudWatch Logs,Data ingested,us-east-1,GB,0.5,golden,2024-07-01
 azure,Container Registry,Storage (over 10GB),westeurope or eastus (test mixes both),GB,0.1,golden,2024-07-01
+azure,Container Registry,Registry usage (Basic),westeurope or eastus (test mixes both),days,0.16666667,golden,2024-07-01
+azure,Log Analytics,Archive data,westeurope,GB,0.026,golden,2024-08-30
+azure,Blob Storage hot LRS,Write operations,westeurope,10k operations,0.055,golden,2024-07-01
+azure,Blob Storage hot LRS,Read operations,westeurope,10k operations,0.0045,golden,2024-07-01
 azure,Log Analytics,Log data ingestion,westeurope,GB,2.99,golden,2024-08-30
 azure,Log Analytics,Basic log data ingestion,westeurope,GB,0.65,golden,2024-08-30
 azure,Blob Storage hot LRS,Capacity (first 50TB),westeurope,GB,0.0208,golden,2024-07-01
@@ -62,7 +73,9 @@ endpoint_data_in,us-east-1,,GB,0.016,a fixture,2026-09-01
 endpoint_data_out,us-east-1,,GB,0.016,a fixture,2026-09-01
 endpoint_ml_storage_gp2,us-west-1,,GB-month,0.154,a bill,2023-12
 async_attached_volume,us-east-1,,GB-month,0.14,"{INDEXED}: an example",2026-09-28
-batch_transform_instance_hour,us-east-1,ml.g5.xlarge,hour,1.408,elsewhere,2026
+async_request_response_data,us-east-1,,GB,0.02,an example,2026-09-28
+batch_transform_instance_hour,us-east-1,ml.m5.large,hour,0.115,elsewhere,2026
+serverless_provisioned_concurrency_duration_2GB,us-east-1,,second,0.0000233,elsewhere,2026
 """,
     "aws_ec2_linux_ondemand_us-east-1_2026-01-05.csv": """region,instance_type,usd_per_hour
 us-east-1,m5.large,0.096
@@ -105,6 +118,15 @@ Network,traffic/egress/internet,0-1,us-central1,GB,0.12
 Network,traffic/egress/internet,1-10,us-central1,GB,0.11
 Network,traffic/egress/internet,10n,us-central1,GB,0.08
 Network,traffic/egress/internet/china,0-1,us-central1,GB,0.23
+Network,traffic/egress/internet/china,1-10,us-central1,GB,0.22
+Network,traffic/egress/internet/china,10n,us-central1,GB,0.2
+Network,traffic/egress/internet/australia,0-1,us-central1,GB,0.19
+Network,traffic/egress/internet/australia,1-10,us-central1,GB,0.18
+Network,traffic/egress/internet/australia,10n,us-central1,GB,0.15
+Cloud NAT,data processing,,us-central1,GB,0.045
+Cloud Monitoring,metric data ingestion,0-100000,us-central1,MiB,0.258
+Cloud Monitoring,metric data ingestion,100000-250000,us-central1,MiB,0.151
+Cloud Monitoring,metric data ingestion,250000n,us-central1,MiB,0.061
 Cloud Storage,standard,,us-central1,GB-month,0.02
 Cloud Storage,standard,,mars1,GB-month,0.02
 Cloud Storage,nearline,,us-central1,GB-month,0.01
@@ -124,6 +146,12 @@ vertex,us-central1,Iowa,us
 vertex,registry_gb_month,*,GiB-month,0.10,0,2024-07-01,a price page
 """,
     "explanations.csv": "provider,check,subject,reason\nvertex,size order,*/x,so it is\n",
+    "sagemaker_modes.csv": """mode,region,instance_type,price,as_of,source
+async,us-east-1,ml.m5.large,0.115,2026-10-04,a list
+async,us-west-1,ml.m5.xlarge,,2026-10-04,a list: not sold
+""",
+    "sagemaker_transform_types.txt": "# a comment\nml.m5.large\nml.m5.xlarge\nml.m5.24xlarge\n",
+    "azureml_cluster_series.txt": "# a comment\nStandard_DS*_v2\nStandard_L*as_v3\n",
     "vertex_machine_types.txt": "# a comment\nn1-standard-2\na3-highgpu-1g\na4-highgpu-8g\n",
 }
 
@@ -178,7 +206,7 @@ def test_the_same_sources_give_the_same_bytes(workshop, tmp_path):
     again = tmp_path / "again"
     assert workshop.build() == workshop.build(again) == 0
     files = sorted(path.relative_to(workshop.out) for path in workshop.out.rglob("*.*"))
-    assert len(files) == 16
+    assert len(files) == 19
     for path in files:
         assert (workshop.out / path).read_bytes() == (again / path).read_bytes()
 
@@ -199,7 +227,8 @@ def test_the_manifest_hashes_every_file_and_names_every_source(workshop):
     for provider, date in (("sagemaker", "2026-01-02"), ("azureml", "2026-01-03"), ("vertex", "2026-01-04")):
         manifest = workshop.manifest(provider)
         assert manifest["as_of"] == date
-        assert set(manifest["files"]) - {"extras.csv"} == {"offers.csv", "rates.csv", "regions.csv", "references.csv"}
+        tables = {"offers.csv", "modes.csv", "rates.csv", "regions.csv", "references.csv"}
+        assert set(manifest["files"]) - {"extras.csv"} == tables
         for name, entry in manifest["files"].items():
             data = (workshop.out / provider / "prices" / name).read_bytes()
             assert entry["sha256"] == hashlib.sha256(data).hexdigest()
@@ -236,7 +265,7 @@ def test_machines_that_vertex_does_not_accept_are_dropped(workshop):
 
 def test_tiers_begin_where_the_cloud_says_and_stand_in_order(workshop):
     workshop.build()
-    egress = [line.split(",")[:5] for line in workshop.lines("vertex", "rates.csv") if line.startswith("egress")]
+    egress = [line.split(",")[:5] for line in workshop.lines("vertex", "rates.csv") if line.startswith("egress_internet_gb")]
     assert egress == [
         ["egress_internet_gb", "us-central1", "GiB", "0.12", "0"],
         ["egress_internet_gb", "us-central1", "GiB", "0.11", "1024"],
@@ -281,6 +310,8 @@ def test_explanations_reach_their_provider_only(workshop):
         ("aws_sagemaker_hosting_2026-01-02.csv", "0.115", "-0.115", "'-0.115' is not a price"),
         ("aws_sagemaker_other_rates.csv", "0.154", "0", "a rate is zero"),
         ("hidden_costs_network_storage_logs_registry.csv", "Standard: Storage", "Storage", "no row with service = S3"),
+        ("aws_sagemaker_other_rates.csv", "hour,0.115", "hour,0.12", "batch ml.m5.large in us-east-1 costs 0.12"),
+        ("sagemaker_modes.csv", "0.115", "0.1151", "async ml.m5.large in us-east-1 costs 0.1151"),
         ("azure_vm_linux_payg_2026-01-03.csv", "eastus,Standard_DS3_v2,0.293", "eastus,Standard_DS3_v2,0.5", "is not the VM's"),
         ("azureml_managed_online_endpoint_skus.csv", "STANDARD_NC6S_V2", "NC6", "cannot read the SKU name NC6"),
         ("azure_egress_zones.json", '"brazilsouth"', '"chilecentral"', "brazilsouth is not in zone-3"),
@@ -378,7 +409,47 @@ def test_observed_rates_are_references_too(workshop):
     assert observed == {"n1-standard-2": "0.1095", "a3-highgpu-1g": "12.625919"}
 
 
-def test_prices_of_other_modes_are_kept_beside(workshop):
+def test_prices_that_are_no_offers_are_kept_beside(workshop):
     (row,) = table(workshop, "sagemaker", "extras.csv")
-    assert (row["kind"], row["region"], row["instance_type"], row["price"]) == ("batch", "us-east-1", "ml.g5.xlarge", "1.408")
+    told = (row["kind"], row["region"], row["instance_type"], row["price"])
+    assert told == ("serverless_provisioned_duration", "us-east-1", "serverless-2048MB", "0.0000233")
     assert (row["as_of"], row["source"]) == ("2026", "elsewhere")
+
+
+def test_other_modes_are_read_where_stated_and_derived_where_they_must_be_the_same(workshop):
+    workshop.build()
+    assert workshop.lines("sagemaker", "modes.csv") == [
+        "region,mode,spot,instance_type,unit,price,flag",
+        "us-east-1,async,,ml.m5.large,hour,0.115,P",
+        "us-east-1,async,,ml.m5.xlarge,hour,0.23,D",
+        "us-east-1,batch,,ml.m5.large,hour,0.115,P",
+        "us-east-1,batch,,ml.m5.xlarge,hour,0.23,D",
+        "us-west-1,batch,,ml.m5.xlarge,hour,0.27,D",
+        "",
+    ]
+
+
+def test_what_has_no_price_is_no_offer_of_another_mode(workshop):
+    workshop.build()
+    assert workshop.lines("azureml", "modes.csv")[1:] == [
+        "eastus,batch,,Standard_DS3_v2,hour,0.293,V",
+        "westeurope,batch,,Standard_DS3_v2,hour,0.272,V",
+        "",
+    ]
+    assert [line.split(",")[3] for line in workshop.lines("vertex", "modes.csv")[1:-1]] == ["a3-highgpu-1g", "n1-standard-2"]
+
+
+def test_what_no_bill_has_by_itself_is_priced_too(workshop):
+    workshop.build()
+    prices = {}
+    for line in workshop.lines("sagemaker", "rates.csv")[1:-1]:
+        item, region, unit, price, start, *_ = line.split(",")
+        prices[item, region, start] = (unit, price)
+    assert prices["nat_hour", "us-east-1", "0"] == ("hour", "0.045")
+    assert prices["nat_gb", "us-east-1", "0"] == ("GB", "0.044")
+    assert prices["egress_inter_zone_gb", "us-east-1", "0"] == ("GB", "0.01")
+    assert prices["egress_inter_region_gb", "us-east-1", "0"] == ("GB", "0.02")
+    assert prices["object_writes_10k", "us-east-1", "0"] == ("10k requests", "0.05")
+    assert prices["object_reads_10k", "us-east-1", "0"] == ("10k requests", "0.004")
+    metrics = [line.split(",")[3:5] for line in workshop.lines("vertex", "rates.csv") if line.startswith("metrics")]
+    assert metrics == [["0.258", "0"], ["0.151", "100000"], ["0.061", "250000"]]

@@ -39,6 +39,10 @@ def checkout(tmp_path):
     return tmp_path / "checkout"
 
 
+def only(prices, name):
+    return {name: prices[name]} if name in prices else {}
+
+
 @pytest.fixture(scope="module")
 def server():
     """The shipped book as AWS would state it, one price changed."""
@@ -50,7 +54,8 @@ def server():
             serverless[o.region][int(o.instance_type[len("serverless-") : -2]) // 1024] = str(o.price)
     hosting["eu-west-1"]["ml.g5.xlarge"] = "1.5"
     offers = [
-        RegionOffer(region=r, hosting=hosting[r], serverless=serverless[r], batch={"ml.c5.large": "0.2"}) for r in hosting
+        RegionOffer(region=r, hosting=hosting[r], serverless=serverless[r], batch=only(hosting[r], "ml.m5.large"))
+        for r in hosting
     ]
     with AwsPriceListServer(offers) as running:
         yield running
@@ -69,11 +74,12 @@ def test_it_writes_a_whole_snapshot(script, checkout, server):
     done = script.main(["--provider", "sagemaker", "--endpoint", f"sagemaker={server.url}", "--root", str(checkout), "--write"])
     assert done == 0
     location = Location(checkout / PRICES, "the checkout", "{}", "try again")
-    catalog = read_catalog(location)
+    catalog = read_catalog(location, every_mode=True)
     assert {o.price for o in catalog.offers if (o.region, o.instance_type) == ("eu-west-1", "ml.g5.xlarge")} == {Decimal("1.5")}
-    assert len(catalog.offers) == len(load_catalog(PACKAGE).offers)
+    assert sum(o.answers for o in catalog.offers) == len(load_catalog(PACKAGE).offers)
+    assert {o.instance_type for o in catalog.offers_of("batch")} == {"ml.m5.large"}
     assert read_manifest(location).explanations == load_manifest(PACKAGE).explanations
-    assert {e.kind for e in read_extras(location)} == {"batch"}
+    assert read_extras(location) == ()
     assert len(read_table(location, REFERENCES_FILE, read_manifest(location), COLUMNS)) > 200
 
 

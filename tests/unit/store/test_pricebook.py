@@ -12,7 +12,7 @@ import pytest
 
 from infercost.domain.errors import ArtifactError
 from infercost.domain.price import Offer
-from infercost.store.pricebook import Explanation, load_catalog, load_manifest
+from infercost.store.pricebook import Explanation, load_catalog, load_manifest, load_offer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +22,11 @@ OFFERS = """region,mode,instance_type,unit,price,flag
 here,realtime,m.large,hour,0.1,
 here,realtime,m.xlarge,hour,,N
 here,serverless,serverless-1024MB,second,0.00002,S
+"""
+MODES = """region,mode,spot,instance_type,unit,price,flag
+here,batch,,m.large,hour,0.1,
+here,batch,spot,m.large,hour,0.03,
+here,async,,m.xlarge,hour,,S
 """
 RATES = """item,region,unit,price,from_quantity,as_of,source
 egress_internet_gb,here,GB,0.09,0,2026-01-01,"a list, with a comma"
@@ -170,3 +175,60 @@ def test_a_price_that_is_no_number_is_refused(ship):
 def test_an_empty_file_is_refused(ship):
     with pytest.raises(ArtifactError, match=r"prices/rates\.csv .* does not have the columns"):
         load_catalog(ship(rates=""))
+
+
+def test_other_modes_are_read_where_they_are_asked_for(ship):
+    package = ship(modes=MODES)
+    assert all(offer.answers for offer in load_catalog(package).offers)
+    every = load_catalog(package, every_mode=True)
+    assert every.offers[: len(load_catalog(package).offers)] == load_catalog(package).offers
+    assert every.offers_of("batch") == (Offer("cloud", "here", "batch", "m.large", Decimal("0.1"), "hour"),)
+    assert [offer.price for offer in every.offers_of("batch", spot=True)] == [Decimal("0.03")]
+    assert [(offer.kind, offer.price, offer.answers) for offer in every.offers_of("async")] == [("async", None, False)]
+    assert [offer.kind for offer in every.offers if offer.spot] == ["batch_spot"]
+
+
+def test_a_snapshot_without_other_modes_has_none(ship):
+    package = ship()
+    assert load_catalog(package, every_mode=True) == load_catalog(package)
+    assert load_offer(package, "here", "m.large", "batch") is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "price"),
+    [
+        (("here", "m.large"), Decimal("0.1")),
+        (("here", "m.xlarge"), None),
+        (("here", "serverless-1024MB", "serverless"), Decimal("0.00002")),
+        (("here", "m.large", "batch"), Decimal("0.1")),
+    ],
+)
+def test_one_offer_is_the_one_of_the_catalog(ship, asked, price):
+    package = ship(modes=MODES)
+    found = load_offer(package, *asked)
+    assert found in load_catalog(package, every_mode=True).offers
+    assert found.price == price
+
+
+@pytest.mark.parametrize("asked", [("here", "m.nope"), ("her", "m.large"), ("there", "m.large"), ("here", "m.large", "async")])
+def test_one_offer_that_is_not_there_is_none(ship, asked):
+    assert load_offer(ship(modes=MODES), *asked) is None
+
+
+def test_one_spot_offer_is_not_the_dedicated_one(ship):
+    package = ship(modes=MODES)
+    assert load_offer(package, "here", "m.large", "batch", spot=True).price == Decimal("0.03")
+    assert load_offer(package, "here", "m.large", "realtime", spot=True) is None
+
+
+def test_one_offer_of_a_changed_file_is_refused(ship, tmp_path):
+    package = ship()
+    path = tmp_path / package / "prices" / "offers.csv"
+    path.write_bytes(path.read_bytes().replace(b"0.1", b"0.2"))
+    with pytest.raises(ArtifactError, match="is not the file that its manifest describes"):
+        load_offer(package, "here", "m.large")
+
+
+def test_one_offer_with_a_price_that_is_no_number_is_refused(ship):
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        load_offer(ship(offers=OFFERS.replace("0.1,", "cheap,")), "here", "m.large")

@@ -4,7 +4,7 @@ import string
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ SIZES = {"large": 1, "xlarge": 2, "2xlarge": 4, "4xlarge": 8}
 LEVELS = {"north": Decimal("1"), "east": Decimal("1.1"), "south": Decimal("1.3"), "west": Decimal("0.9")}
 FAMILIES = {"m": Decimal("0.1"), "c": Decimal("0.08"), "r": Decimal("0.13")}
 
-load = cache(load_catalog)
+load = cache(partial(load_catalog, every_mode=True))
 
 
 def rate(item="egress_internet_gb", region="north", price="0.09", start="0", **changes) -> Rate:
@@ -39,23 +39,31 @@ def clean() -> Catalog:
         for family, base in FAMILIES.items()
         for size, factor in SIZES.items()
     )
+    other = (
+        *(replace(o, mode="batch") for o in offers if o.region == "north"),
+        *(replace(o, mode="batch", spot=True, price=o.price * Decimal("0.3")) for o in offers if o.region == "north"),
+        *(replace(o, mode="async") for o in offers if o.region == "east"),
+    )
     return Catalog(
-        provider="cloud", as_of="2026-01-02", source="a list", licence="MIT", offers=offers,
+        provider="cloud", as_of="2026-01-02", source="a list", licence="MIT", offers=(*offers, *other),
         rates=(rate(), rate(price="0.08", start="10240")),
         regions={key: Region(key=key, location="somewhere", geography="eu") for key in LEVELS},
     )  # fmt: skip
 
 
-def alter(catalog: Catalog, region: str, instance: str, **changes) -> Catalog:
+def alter(catalog: Catalog, region: str, instance: str, kind: str = "realtime", **changes) -> Catalog:
     def changed(offer: Offer) -> Offer:
-        return replace(offer, **changes) if (offer.region, offer.instance_type) == (region, instance) else offer
+        hit = (offer.region, offer.instance_type, offer.kind) == (region, instance, kind)
+        return replace(offer, **changes) if hit else offer
 
     return replace(catalog, offers=tuple(changed(offer) for offer in catalog.offers))
 
 
-def scale(catalog: Catalog, region: str, prefix: str, factor: str) -> Catalog:
+def scale(catalog: Catalog, region: str, prefix: str, factor: str, kind: str = "") -> Catalog:
+    """Prices of one kind, or of all, times a factor."""
+
     def scaled(offer: Offer) -> Offer:
-        hit = offer.region == region and offer.instance_type.startswith(prefix)
+        hit = offer.region == region and offer.instance_type.startswith(prefix) and kind in ("", offer.kind)
         return replace(offer, price=offer.price * Decimal(factor)) if hit else offer
 
     return replace(catalog, offers=tuple(scaled(offer) for offer in catalog.offers))
@@ -104,6 +112,15 @@ CORRUPTIONS = {
     "no licence": (replace(clean(), licence=" "), ("provenance", "cloud")),
     "derived without a word": (replace(clean(), derived=True), ("provenance", "cloud")),
     "another currency": (replace(clean(), currency="EUR"), ("currency", "cloud")),
+    "batch dearer than real-time": (scale(clean(), "north", "c.large", "1.5", "batch"), ("mode ratio", "north/c.large")),
+    "async at half price": (scale(clean(), "east", "c.large", "0.5", "async"), ("mode ratio", "east/c.large")),
+    "spot at the price of dedicated": (scale(clean(), "north", "c.large", "4", "batch_spot"), ("mode ratio", "north/c.large")),
+    "spot for nothing": (alter(clean(), "north", "c.large", "batch_spot", price=Decimal(0)), ("price", "north/c.large")),
+    "batch by the second": (alter(clean(), "north", "c.large", "batch", unit="second"), ("unit", "north/c.large")),
+    "batch offer twice": (
+        replace(clean(), offers=(*clean().offers, *clean().offers_of("batch")[:1])),
+        ("duplicate", "north/batch/m.large"),
+    ),
     "no offers": (replace(clean(), offers=(), regions={}, rates=()), ("offers", "cloud")),
     "larger is cheaper": (alter(clean(), "east", "c.4xlarge", price=Decimal("0.2")), ("size order", "east/c.4xlarge")),
     "one price off by a quarter": (scale(clean(), "east", "c.xlarge", "1.25"), ("size ratio", "east/c.xlarge")),
@@ -112,6 +129,14 @@ CORRUPTIONS = {
     "rate without a source": (replace(clean(), rates=(rate(source=""),)), ("provenance", "north/egress_internet_gb")),
     "rate dated in the future": (replace(clean(), rates=(rate(as_of="2027-01"),)), ("date", "north/egress_internet_gb")),
     "rate in another unit": (replace(clean(), rates=(rate(unit="MB"),)), ("unit", "north/egress_internet_gb")),
+    "standard rate in a unit of another": (
+        replace(clean(), rates=(rate(item="nat_hour", unit="GB"),)),
+        ("unit", "north/nat_hour"),
+    ),
+    "own rate in no known unit": (
+        replace(clean(), rates=(rate(item="something_else", unit="furlong"),)),
+        ("unit", "north/something_else"),
+    ),
     "negative rate": (replace(clean(), rates=(rate(price="-0.1"),)), ("price", "north/egress_internet_gb")),
     "rate in cents": (replace(clean(), rates=(rate(price="16"),)), ("price", "north/egress_internet_gb")),
     "rate of nothing": (replace(clean(), rates=(rate(price="0"),)), ("price", "north/egress_internet_gb")),
@@ -152,9 +177,9 @@ def test_an_explanation_that_covers_nothing_is_a_finding():
     assert findings(clean(), explanations=[explanation]) == [("explanation", "size order: east/*")]
 
 
-def times(region: str, prefix: str, factor: str):
+def times(region: str, prefix: str, factor: str, kind: str = ""):
     def corrupt(catalog: Catalog) -> Catalog:
-        return scale(catalog, region, prefix, factor)
+        return scale(catalog, region, prefix, factor, kind)
 
     return corrupt
 
@@ -169,6 +194,9 @@ def times(region: str, prefix: str, factor: str):
         (PACKAGES[2], times("eastus", "Standard_DS3_v2", "1.001"), ("vm ratio", "eastus/Standard_DS3_v2")),
         (PACKAGES[0], times("eu-west-1", "ml.g5.xlarge", "0"), ("price", "eu-west-1/ml.g5.xlarge")),
         (PACKAGES[0], times("eu-west-1", "ml.g5.xlarge", "2.1"), ("size ratio", "eu-west-1/ml.g5.xlarge")),
+        (PACKAGES[0], times("us-east-1", "ml.m5.xlarge", "10", "batch"), ("mode ratio", "us-east-1/ml.m5.xlarge")),
+        (PACKAGES[1], times("us-central1", "n2-standard-8", "0.1", "batch"), ("mode ratio", "us-central1/n2-standard-8")),
+        (PACKAGES[2], times("eastus", "Standard_DS3_v2", "2", "batch"), ("mode ratio", "eastus/Standard_DS3_v2")),
         (PACKAGES[1], times("europe-west4", "c2-", "2"), ("family level", "europe-west4/c2-standard-*")),
         (PACKAGES[2], times("westeurope", "Standard_F4s_v2", "2.1"), ("size ratio", "westeurope/Standard_F4s_v2")),
     ],

@@ -236,6 +236,7 @@ def test_two_processes_that_keep_at_once_lose_nothing():
 
 
 names = st.text('abcXYZ09._-, "é', min_size=1, max_size=12).map(str.strip).filter(bool)
+kinds = st.sampled_from([("realtime", False), ("serverless", False), ("async", False), ("batch", False), ("batch", True)])
 decimals = st.decimals("0.000001", "1000", allow_nan=False, allow_infinity=False).map(
     lambda d: Decimal(format(d.normalize(), "f"))
 )
@@ -243,15 +244,15 @@ decimals = st.decimals("0.000001", "1000", allow_nan=False, allow_infinity=False
 
 @settings(max_examples=50, deadline=None)
 @given(
-    st.dictionaries(st.tuples(names, names), st.none() | decimals, max_size=6),
+    st.dictionaries(st.tuples(names, kinds, names), st.none() | decimals, max_size=6),
     st.lists(names, max_size=3, unique=True),
     names,
 )
 def test_what_is_encoded_is_read_back(tmp_path_factory, offers, regions, text):
     catalog = Catalog(
         provider="cloud", as_of="2026-01-02", source=text, licence="MIT", derivation=None,
-        offers=tuple(sorted((Offer("cloud", r, "realtime", i, p, "hour", "S") for (r, i), p in offers.items()),
-                            key=lambda o: (o.region, o.instance_type))),
+        offers=tuple(sorted((Offer("cloud", r, mode, i, p, "hour", "S", spot=s) for (r, (mode, s), i), p in offers.items()),
+                            key=lambda o: (not o.answers, o.region, o.mode, o.spot, o.instance_type))),
         rates=(), flags={"S": text},
         regions={r: Region(key=r, location=text, geography="eu", as_of="2025-12-31") for r in sorted(regions)},
     )  # fmt: skip
@@ -264,7 +265,8 @@ def test_what_is_encoded_is_read_back(tmp_path_factory, offers, regions, text):
     for name, data in files.items():
         (folder / name).write_bytes(data)
     location = Location(folder, "it", "{}", "try again")
-    assert replace(read_catalog(location), sha256="") == catalog
+    assert replace(read_catalog(location, every_mode=True), sha256="") == catalog
+    assert read_catalog(location).offers == tuple(offer for offer in catalog.offers if offer.answers)
     manifest = read_manifest(location)
     assert manifest.known_gaps == (text,)
     assert manifest.explanations == (Explanation("a", "b", text),)
@@ -272,7 +274,7 @@ def test_what_is_encoded_is_read_back(tmp_path_factory, offers, regions, text):
 
 
 def test_shipped_prices_survive_a_round_trip():
-    catalog = load_catalog(PACKAGE)
+    catalog = load_catalog(PACKAGE, every_mode=True)
     flags = {flag: entry for flag, entry in SHIPPED.flags.items() if not entry.warns}
     kept = keep(SOURCE, encode_snapshot(catalog, flags=flags, known_gaps=SHIPPED.known_gaps))
-    assert replace(kept.catalog(), sha256="") == replace(catalog, sha256="")
+    assert replace(kept.catalog(every_mode=True), sha256="") == replace(catalog, sha256="")
