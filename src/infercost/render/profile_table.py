@@ -103,7 +103,8 @@ def _facts(value: Profile) -> Iterable[tuple[str, Sequence[str]]]:
         "Machine" if value.served is None else "Client",
         [", ".join(where), *([figures.clean(machine.accelerator)] if machine.accelerator else [])],
     )
-    yield "Runtime", [f"{runtime.name} {runtime.version}, {runtime.execution_provider}, Python {runtime.python}"]
+    if value.served is None:
+        yield "Runtime", [f"{runtime.name} {runtime.version}, {runtime.execution_provider}, Python {runtime.python}"]
 
 
 def _rest(busiest: Sequence[OperatorTime], shown: Sequence[OperatorTime]) -> list[str]:
