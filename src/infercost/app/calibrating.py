@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -249,12 +250,13 @@ def predict_calibrated(
     rates = {m.instance: m.ceilings for m in calibrations.machines}
     equipped = [replace(t, measured=rates.get(f"{t.provider}:{t.instance_type}", t.measured)) for t in targets]
     predictions = predict_all(profile, source, equipped)
-    precision, reference = _precision(profile), family_of(replace(source, accelerator=None)) or ""
+    observations = _held_anew(calibrations, profile, source)
+    precision, reference = _precision(profile), _reference(source)
     moved = []
     for prediction, target in zip(predictions, equipped, strict=True):
         family = family_of(target)
         pooled = None if family is None else pool(
-            calibrations.observations,
+            observations,
             family=family,
             sha256=profile.model.sha256,
             precision=precision,
@@ -266,8 +268,37 @@ def predict_calibrated(
     return moved
 
 
+def _held_anew(known: Calibrations, profile: Profile, source: Hardware) -> tuple[Observation, ...]:
+    """Measurements of this very model beside what is predicted for them now: the predictor may have learnt since."""
+    from infercost.store.hardware import load_hardware
+
+    rates = {m.instance: m.ceilings for m in known.machines}
+    held = []
+    for one in known.observations:
+        target = load_hardware().instances.get(_key(one.instance))
+        if one.sha256 != profile.model.sha256 or target is None:
+            held.append(one)
+        else:
+            held.append(_anew(one, profile, source, replace(target, measured=rates.get(one.instance, target.measured))))
+    return tuple(held)
+
+
+def _anew(one: Observation, profile: Profile, source: Hardware, target: Hardware) -> Observation:
+    from infercost.engine.expected import expect
+
+    reading = Reading(metric=one.metric, value=one.measured, batch=one.batch, threads=one.threads, source=one.source)
+    with suppress(UsageError):  # this profile may lack the batch size: then what was predicted holds
+        return replace(one, predicted=expect(profile, source, target, reading)[0], reference=_reference(source))
+    return one
+
+
+def _reference(source: Hardware) -> str:
+    """What the machine of a profile is called: its CPU family."""
+    return "" if source.cpu is None else source.cpu.key
+
+
 def _families(known: Calibrations, profile: Profile) -> tuple[FamilyCalibration, ...]:
-    from infercost.engine.calibrate import family_of, pool
+    from infercost.engine.calibrate import pool
     from infercost.engine.predict import predict
     from infercost.store.hardware import describe_machine, load_hardware
 
@@ -280,11 +311,11 @@ def _families(known: Calibrations, profile: Profile) -> tuple[FamilyCalibration,
             continue
         stranger = replace(profile, machine=replace(profile.machine, instance_type=None))
         found[observation.family] = pool(
-            known.observations,
+            _held_anew(known, profile, source),
             family=observation.family,
             sha256=profile.model.sha256,
             precision=_precision(profile),
-            reference=family_of(replace(source, accelerator=None)) or "",
+            reference=_reference(source),
             band=predict(stranger, source, target).band,
         )
     return tuple(found.values())
@@ -330,7 +361,7 @@ def _observe(reading: Reading, profile: Profile) -> tuple[Observation, str | Non
     observation = Observation(
         instance=reading.instance,
         family=family_of(target) or "",
-        reference=family_of(replace(source, accelerator=None)) or "",
+        reference=_reference(source),
         model=profile.model.name,
         sha256=profile.model.sha256,
         precision=_precision(profile),

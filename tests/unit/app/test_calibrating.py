@@ -279,3 +279,23 @@ def test_removing_leaves_the_prediction_as_it_was():
     assert left.observations == ()
     asked = {"rps": 50, "instances": ["ml.c7i.xlarge"], "providers": ["sagemaker"]}
     assert infercost.estimate(HERE, **asked).candidates[0].provenance == "modelled"
+
+
+def test_measurements_of_this_model_are_held_against_todays_prediction():
+    kept = calibrating.calibrate_profile(there(1.2), reference=HERE)
+    stale = replace(kept, observations=tuple(replace(o, predicted=9 * o.predicted) for o in kept.observations))
+    table = load_hardware()
+    source, target = describe_machine(HERE.machine, table), table.instances["sagemaker", "ml.c7i.xlarge"]
+    (now,), (before,) = (calibrating.predict_calibrated(c, HERE, source, [target]) for c in (stale, kept))
+    assert now.points == before.points
+    assert now.band == before.band
+
+
+def test_measurements_of_another_model_stay_as_they_were_taken_in():
+    kept = calibrating.calibrate_profile(there(1.2), reference=HERE)
+    foreign = replace(kept, observations=tuple(replace(o, sha256="0" * 64) for o in kept.observations))
+    stale = replace(foreign, observations=tuple(replace(o, predicted=1.1 * o.predicted) for o in foreign.observations))
+    table = load_hardware()
+    source, target = describe_machine(HERE.machine, table), table.instances["sagemaker", "ml.c7i.xlarge"]
+    (one,), (other,) = (calibrating.predict_calibrated(c, HERE, source, [target]) for c in (foreign, stale))
+    assert one.points[0].service_s > other.points[0].service_s
