@@ -21,7 +21,7 @@ __all__ = ["MAX_TIMES", "Requests", "Tally", "on_grid"]
 MAX_TIMES: Final = 10_000_000
 """Single requests whose times are kept; more become counts a second."""
 _MAX_WORKS: Final = 1_000_000
-"""Sizes of requests that are kept beside counts: every n-th."""
+"""Sizes of requests that are kept beside counts; of more, a random sample."""
 _LONGEST_S: Final = 20 * 366 * 86400
 _FINE_S: Final = 1 << 22
 """A record longer than this (48 days), too large or too coarse for single times, is counted by the minute."""
@@ -113,7 +113,8 @@ class Requests:
     _falls: int = 0
     _last: float = -np.inf
     _whole_s: int = 60
-    _stride: int = 1
+    _kept: float = 1.0
+    _rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def add(self, times: NDArray[np.float64], works: NDArray[np.float64] | None) -> None:
         """Take the next rows."""
@@ -125,7 +126,7 @@ class Requests:
         while self._whole_s and (times % self._whole_s).any():
             self._whole_s = {60: 1, 1: 0}[self._whole_s]
         if works is not None:
-            self._works.append(works if self._tally is None else works[:: self._stride])
+            self._works.append(works if self._tally is None else works[self._rng.random(len(works)) < self._kept])
         if self._tally is None:
             self._times.append(times)
             if self._count > MAX_TIMES:
@@ -143,8 +144,9 @@ class Requests:
 
     def _thin(self) -> None:
         while sum(len(part) for part in self._works) > _MAX_WORKS:
-            self._works = [np.concatenate(self._works)[::2]]
-            self._stride *= 2
+            works = np.concatenate(self._works)
+            self._works = [works[self._rng.random(len(works)) < 0.5]]
+            self._kept /= 2
 
     def trace(self, notes: tuple[str, ...]) -> Trace:
         """What came together."""

@@ -36,10 +36,22 @@ class Rows:
         columns: TrafficColumns,
         where: Callable[[int], str],
         *,
+        lines: bool = False,
         blank_is_zero: bool = False,
     ) -> None:
+        """A reader of rows.
+
+        Args:
+            source: the table.
+            names: of its columns.
+            roles: what they mean.
+            columns: what the user said.
+            where: names a row in messages.
+            lines: whether rows are lines of text, of which blank ones do not count.
+            blank_is_zero: whether an empty count is 0.
+        """
         self.source, self.names, self.roles, self.columns, self.where = source, names, roles, columns, where
-        self.blank_is_zero = blank_is_zero
+        self.lines, self.blank_is_zero = lines, blank_is_zero
         self._clock: Clock | None = None
         self._requests: Requests | None = None
         self._times: list[NDArray[np.float64]] = []
@@ -49,12 +61,15 @@ class Rows:
         self._blanks = 0
 
     def add(self, frame: pd.DataFrame, first: int) -> None:
-        """Take a chunk: a column for each role, named by its place; ``first`` is the row that it begins with."""
+        """Take a chunk, whose columns are named by their places; ``first`` is the row that it begins with."""
         rows = np.arange(first, first + len(frame), dtype=np.int64)
-        text = _stripped(frame) if _is_text(frame) else frame
-        blank = _blank(text)
-        if blank.any():
-            text, rows = text[~blank], rows[~blank]
+        text = frame[list(self.roles.used)]
+        if _is_text(text):
+            text = _stripped(text)
+            blank = np.array((text == "").all(axis=1), dtype=np.bool_)
+            if self.lines and blank.any():
+                blank[blank] = (_stripped(frame[blank]) == "").all(axis=1)
+                text, rows = text[~blank], rows[~blank]
         if not len(text):
             return
         times = self._read_times(text, rows)
@@ -153,8 +168,3 @@ def _stripped(frame: pd.DataFrame) -> pd.DataFrame:
     filled = frame.where(frame.notna(), "").astype("str")
     stripped: pd.DataFrame = filled.apply(lambda column: column.str.strip())
     return stripped
-
-
-def _blank(frame: pd.DataFrame) -> NDArray[np.bool_]:
-    """Rows with nothing in any of the columns used."""
-    return np.asarray((frame.isna() | (frame == "")).all(axis=1), dtype=np.bool_)

@@ -63,16 +63,17 @@ def read_table(opened: Opened, columns: TrafficColumns) -> Trace:
         roles,
         columns,
         lambda row: f"{source}, line {layout.skipped + row + 1}",
+        lines=True,
         blank_is_zero=bool(layout.above),
     )
     first = 0
-    for chunk in _chunks(opened, layout, roles):
+    for chunk in _chunks(opened, layout):
         rows.add(chunk, first)
         first += len(chunk)
     return rows.trace()
 
 
-def _chunks(opened: Opened, layout: _Layout, roles: Roles) -> Iterator[pd.DataFrame]:
+def _chunks(opened: Opened, layout: _Layout) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
     try:
@@ -82,7 +83,6 @@ def _chunks(opened: Opened, layout: _Layout, roles: Roles) -> Iterator[pd.DataFr
             header=None,
             names=list(range(len(layout.names))),
             index_col=False,
-            usecols=list(roles.used),
             skiprows=layout.skipped,
             dtype="str",
             keep_default_na=False,
@@ -101,9 +101,7 @@ def _chunks(opened: Opened, layout: _Layout, roles: Roles) -> Iterator[pd.DataFr
             raise TrafficError(
                 f"{opened.path} is no table that can be read: {str(error).strip()}; mend it, or save it anew"
             ) from None
-        raise TrafficError(
-            f"{opened.path}, line {found[2]}: {found[3]} columns where there should be {found[1]}; mend or drop the line"
-        ) from None
+        raise _too_wide(str(opened.path), found[2], found[3], found[1]) from None
 
 
 def _layout(source: str, head: str, columns: TrafficColumns) -> _Layout:
@@ -118,9 +116,8 @@ def _layout(source: str, head: str, columns: TrafficColumns) -> _Layout:
     if not filled:
         raise TrafficError(f"{source} has nothing but comments; give a file with requests")
     top = filled[0]
-    wanted = {name for name in (columns.time, columns.count) if name} - {"none"}
-    named = any(names_a_time(cell) or cell.strip() in wanted for cell in parsed[top])
     data = next((i for i in filled if _is_data(parsed[i])), None)
+    named = any(names_a_time(cell) or cell.strip() == columns.time for cell in parsed[top])
     above: dict[str, tuple[str, ...]] = {}
     if named or data is None:
         names, start = _clean(parsed[top]), top + 1
@@ -129,7 +126,22 @@ def _layout(source: str, head: str, columns: TrafficColumns) -> _Layout:
     else:
         names, above = _from_above([parsed[i] for i in filled if i < data], len(parsed[data]))
         start = data
-    return _Layout(names, delimiter, start, named or bool(start > top), tuple(r for r in parsed[start:] if any(r)), above)
+    rows = [(i, row) for i, row in enumerate(parsed) if i >= start and any(row)]
+    names = _widened(source, names, rows)
+    return _Layout(names, delimiter, start, named or bool(start > top), tuple(row for _, row in rows), above)
+
+
+def _widened(source: str, names: tuple[str, ...], rows: Sequence[tuple[int, tuple[str, ...]]]) -> tuple[str, ...]:
+    """Names for all columns of the sample: lines may end with a delimiter too many, but not with a value too many."""
+    for i, row in rows:
+        if any(cell.strip() for cell in row[len(names) :]):
+            raise _too_wide(source, i + 1, len(row), len(names))
+    width = max((len(row) for _, row in rows), default=0)
+    return names + tuple(str(i + 1) for i in range(len(names), width))
+
+
+def _too_wide(source: str, line: int | str, found: int | str, expected: int | str) -> TrafficError:
+    return TrafficError(f"{source}, line {line}: {found} columns where there should be {expected}; mend or drop the line")
 
 
 def _clean(header: Sequence[str]) -> tuple[str, ...]:

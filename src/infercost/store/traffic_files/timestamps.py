@@ -70,7 +70,7 @@ def numbers(values: pd.Series) -> NDArray[np.float64]:
     """Numbers of a column; NaN where there is none."""
     import pandas as pd
 
-    return np.asarray(pd.to_numeric(values, errors="coerce").astype("float64"), dtype=np.float64)
+    return np.array(pd.to_numeric(values, errors="coerce").astype("float64"), dtype=np.float64)
 
 
 def find_clock(values: pd.Series, name: str, columns: TrafficColumns, where: str) -> Clock:
