@@ -23,7 +23,7 @@ from infercost.domain.price_report import (
 from infercost.domain.refresh import ExtraKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
     from decimal import Decimal
     from pathlib import Path
 
@@ -84,7 +84,8 @@ def show_prices(
     matching = [e for e in entries if e.region in where[e.provider] or (e.region == "*" and where[e.provider])]
     if not matching:
         raise NoPriceError(_not_there(entries, where))
-    found = [_row(entry) for entry in matching]
+    charged = {name: {charge.item for charge in provider.charges} for name, provider in chosen.items()}
+    found = [_row(entry, charged[entry.provider]) for entry in matching]
     day = today or datetime.now(UTC).date()
     return PriceList(
         price_catalogs=tuple(_describe(v.catalog, day) for n, v in book.volumes.items() if where[n]),
@@ -259,7 +260,7 @@ def _entries(volume: Volume) -> Iterator[_Entry]:
         yield _Entry(extra.kind, extra.region, extra.instance_type, extra, volume)
 
 
-def _row(entry: _Entry) -> PriceRow:
+def _row(entry: _Entry, charged: Set[str]) -> PriceRow:
     price, catalog = entry.price, entry.volume.catalog
     row = PriceRow(
         provider=catalog.provider, region=entry.region, kind=entry.kind, name=entry.name, price=price.price, unit=price.unit,
@@ -272,7 +273,8 @@ def _row(entry: _Entry) -> PriceRow:
         return replace(row, as_of=(region.as_of if region else "") or catalog.as_of, flag=price.flag, note=note)
     row = replace(row, as_of=price.as_of, source=price.source)
     if isinstance(price, Rate):
-        return replace(row, from_quantity=price.from_quantity)
+        note = "" if entry.name in charged else "rates without a line in every bill: estimate --include ITEM=QUANTITY adds one"
+        return replace(row, from_quantity=price.from_quantity, note=note)
     terms = ", ".join(text for text in (price.term, price.payment, price.applies_to) if text)
     return replace(row, terms=terms, note="shown only: estimates do not use it")
 

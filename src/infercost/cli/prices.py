@@ -40,7 +40,9 @@ def show(
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            "--kind", metavar="KIND", help="realtime, serverless, rate, batch, async, spot … Repeat for several. [default: all]"
+            "--kind",
+            metavar="KIND",
+            help="realtime, serverless, async, batch, rate, spot … Repeat for several. [default: all]",
         ),
     ] = None,
     prices: options.Prices = None,
