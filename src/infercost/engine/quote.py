@@ -89,10 +89,10 @@ class Quote:
     unpriced: frozenset[str]
     """Names of the lines without a price."""
     notes: tuple[str, ...]
-    _by_replicas: dict[int, Bill] = field(default_factory=dict)
+    _by_replicas: dict[int | Decimal, Bill] = field(default_factory=dict)
 
-    def for_replicas(self, replicas: int) -> Bill:
-        """Lines that grow with the replicas."""
+    def for_replicas(self, replicas: int | Decimal) -> Bill:
+        """Lines that grow with the replicas, of which there may be a fraction in the mean."""
         bill = self._by_replicas.get(replicas)
         if bill is None:
             lines = [self.quoter.price(charge, self.region, replicas) for charge in self.per_replica]
@@ -111,7 +111,7 @@ class Quoter:
     _rates: dict[str, dict[str, tuple[Rate, ...]]] = field(default_factory=dict)
     """Tiers by item, then region."""
     _quotes: dict[tuple[str, Mode], Quote] = field(default_factory=dict)
-    _at_most: dict[tuple[str, str, int], Decimal | None] = field(default_factory=dict)
+    _at_most: dict[tuple[str, str, int | Decimal], Decimal | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         found: dict[str, dict[str, list[Rate]]] = {}
@@ -146,7 +146,7 @@ class Quoter:
         notes = (f"no price in the book for {', '.join(names)}: not in the total",) if names else ()
         return Quote(self, region, fixed, grows, frozenset(names), notes)
 
-    def price(self, charge: Charge, region: str, times: int = 1) -> CostLine | None:
+    def price(self, charge: Charge, region: str, times: int | Decimal = 1) -> CostLine | None:
         """A charge's line; None where nothing is used."""
         by_region = self._rates.get(charge.item, {})
         # The region's own rates, else those of all regions, else none. Never another region's.
@@ -170,7 +170,7 @@ class Quoter:
         at_most = self._bound(charge, times)
         return replace(line, note=self._excuse(charge, region, at_most, note), at_most=at_most)
 
-    def _quantity(self, charge: Charge, unit: str, times: int) -> tuple[Decimal, _Origin]:
+    def _quantity(self, charge: Charge, unit: str, times: int | Decimal) -> tuple[Decimal, _Origin]:
         """A month's quantity in a rate's unit, and where it comes from."""
         if charge.fixed_quantity is not None:
             return times * Decimal(repr(charge.fixed_quantity)), "given" if charge.driver == "given" else "assumed"
@@ -194,7 +194,7 @@ class Quoter:
         }
         return found.get(charge.driver, (Decimal(0), "assumed"))
 
-    def _bound(self, charge: Charge, times: int) -> Decimal | None:
+    def _bound(self, charge: Charge, times: int | Decimal) -> Decimal | None:
         """The charge at the dearest rates that the book has for it in this cloud."""
         key = (charge.name, charge.item, times)
         if key not in self._at_most:
