@@ -127,8 +127,10 @@ def _quiet_rounds(ran: Sequence[Kernel], blocks: Sequence[Sequence[Block]]) -> f
 def _result(kernel: Kernel, blocks: Sequence[Block], quiet: frozenset[int]) -> _Result:
     kept = [block.seconds for i, block in enumerate(blocks) if i in quiet and block.share >= _ON_CPU]
     disturbed = 1 - len(kept) / len(blocks)
-    used = kept if len(kept) >= _LEAST_BLOCKS else [block.seconds for block in blocks]
-    seconds = quantiles(used, n=4, method="inclusive")[0] if len(used) > 1 else used[0]
+    enough = len(kept) >= _LEAST_BLOCKS
+    used = kept if enough else [block.seconds for block in blocks]
+    # Where every block was slowed down, the fastest is the nearest to the truth.
+    seconds = quantiles(used, n=4, method="inclusive")[0] if enough else min(used)
     return _Result(kernel, seconds, spread_of(used), len(used), disturbed)
 
 
