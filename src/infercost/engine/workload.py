@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Workload"]
 
+_LEAST_WORK: Final = 1e-6
+"""Of a request whose recorded size is 0: no request is for nothing."""
 _MOST_REPEATED_S: Final = 20 * 366 * 86400.0
 
 
@@ -64,7 +66,7 @@ class Workload:
             pattern=pattern,
             starts_at=trace.start,
             basis="recorded" if fine else "assumed",
-            sizes=trace.work,
+            sizes=None if trace.work is None else np.maximum(trace.work, _LEAST_WORK),
             notes=trace.notes,
         )
         return made._measured()
@@ -130,19 +132,19 @@ class Workload:
         """Whether requests differ in their work."""
         return self.classes is not None or self.sizes is not None
 
-    def work(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-        """Relative work of ``count`` requests in the order of their arrival, mean 1.
+    def work(self, rng: np.random.Generator, n: int) -> NDArray[np.float64] | None:
+        """Relative work of ``n`` requests in the order of their arrival, mean 1; None where all are alike.
 
         Recorded requests that are replayed as they were have their own; others draw from the recorded ones, or
         from the classes.
         """
         if self.classes is not None:
-            return self.classes.work(rng, count)
+            return self.classes.work(rng, n)
         if self.sizes is None:
-            return np.ones(count)
-        if isinstance(self.pattern, Times) and self.pattern.keep >= 1 and count == len(self.sizes):
+            return None
+        if isinstance(self.pattern, Times) and self.pattern.keep >= 1 and n == len(self.sizes):
             return self.sizes
-        return self.sizes[rng.integers(len(self.sizes), size=count)]
+        return self.sizes[rng.integers(len(self.sizes), size=n)]
 
     def scaled(self, factor: float) -> Workload:
         """``factor`` times the rate at every instant: peaks, lulls and bursts keep their proportions.
