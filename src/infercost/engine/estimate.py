@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from infercost.domain.traffic import Slo, Traffic
     from infercost.engine.quote import Quote
 
-__all__ = ["estimate"]
+__all__ = ["common_currency", "estimate", "uncovered"]
 
 
 def estimate(
@@ -60,7 +60,7 @@ def estimate(
     Raises:
         UsageError: the catalogs are in several currencies.
     """
-    currency = _currency(catalogs)
+    currency = common_currency(catalogs)
     desk = _Desk(traffic, profile, {(p.provider, p.instance_type, p.mode): p for p in placements})
     for catalog in catalogs:
         desk.take(catalog, providers[catalog.provider], set(regions.get(catalog.provider, ())))
@@ -82,7 +82,7 @@ def estimate(
         ),
         default_regions=default_regions,
         runner_up=explain_runner_up(candidates, slo, currency),
-        not_priced=_not_priced(catalogs, providers, traffic),
+        not_priced=uncovered(catalogs, providers, traffic),
         warnings=(
             *caveats(
                 catalogs,
@@ -96,7 +96,7 @@ def estimate(
     )
 
 
-def _not_priced(catalogs: Sequence[Catalog], providers: Mapping[str, Provider], traffic: Traffic) -> tuple[str, ...]:
+def uncovered(catalogs: Sequence[Catalog], providers: Mapping[str, Provider], traffic: Traffic) -> tuple[str, ...]:
     """What no line covers: what the book has no rate for, and then what it has one for and the user did not include."""
     rates = {rate.item for catalog in catalogs for rate in catalog.rates}
     charged = {charge.item for catalog in catalogs for charge in providers[catalog.provider].charges}
@@ -106,7 +106,12 @@ def _not_priced(catalogs: Sequence[Catalog], providers: Mapping[str, Provider], 
     return tuple(dict.fromkeys(found))
 
 
-def _currency(catalogs: Sequence[Catalog]) -> str:
+def common_currency(catalogs: Sequence[Catalog]) -> str:
+    """The currency of all catalogs.
+
+    Raises:
+        UsageError: they are in several.
+    """
     found = sorted({catalog.currency for catalog in catalogs})
     if len(found) > 1:
         raise UsageError(f"prices in {' and '.join(found)} cannot be ranked together; give an exchange rate, or one --provider")
