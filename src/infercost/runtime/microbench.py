@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BUDGET_S", "microbenchmark"]
 
-BUDGET_S = 11.0
+BUDGET_S = 10.0
 """Seconds of measuring at most; a quiet machine needs about half."""
 _GRACE_S = 60.0
 _ON_CPU = 0.9
