@@ -48,10 +48,9 @@ def parse_seconds(text: str, example: str) -> float:
     Raises:
         UsageError: the text is not a length of time.
     """
-    bare = text.strip().lower().replace(" ", "")
+    bare = text.strip().lower()
     parts = list(_STRETCH.finditer(bare))
-    whole = "".join(part.group() for part in parts) == bare
-    if not parts or not whole or (len(parts) > 1 and not all(part["unit"] for part in parts)):
+    if not parts or _STRETCH.sub("", bare).strip() or (len(parts) > 1 and not all(part["unit"] for part in parts)):
         raise UsageError(f"cannot read the time {text!r}; write it like {example} (s, m, h, d or w)")
     return math.fsum(float(part["number"]) * _SECONDS[part["unit"]] for part in parts)
 

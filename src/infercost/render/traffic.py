@@ -55,7 +55,7 @@ def _facts(value: TrafficReport) -> Iterable[tuple[str, Sequence[str]]]:
         "Rate",
         [
             f"{figures.rate(value.mean_rps)} a second in the mean",
-            f"{figures.rate(value.peak_rps)} a second in the busiest minute{times}, {span(value.peak_at_s)} after the start",
+            f"{figures.rate(value.peak_rps)} a second in the busiest minute{times}, after {_after(value.peak_at_s)}",
         ],
     )
     yield "Spread", [value.burstiness]
@@ -64,6 +64,13 @@ def _facts(value: TrafficReport) -> Iterable[tuple[str, Sequence[str]]]:
         yield "Dispersion", [f"{within} at one second within minutes, {overall} over the whole"]
     yield "Work", [value.work] if value.work else []
     yield "Notes", value.notes
+
+
+def _after(seconds: float) -> str:
+    """A time since the start to the minute: ``2 d 14 h 0 min``."""
+    minutes = round(seconds / 60)
+    days, hours = minutes // 1440, minutes // 60 % 24
+    return f"{f'{days} d ' if days else ''}{f'{hours} h ' if minutes >= 60 else ''}{minutes % 60} min"
 
 
 def _plot(value: TrafficReport, width: int) -> Iterable[str]:
