@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from infercost.domain.plan import Placement
     from infercost.domain.prediction import Prediction
     from infercost.domain.price import Catalog, ExchangeRate
-    from infercost.domain.provider import Provider
+    from infercost.domain.provider import HostingRules, Provider
     from infercost.store.hardware import HardwareTable
 
 Clients = Literal["internet", "in-region"]
@@ -141,15 +141,24 @@ def ask(
     )
 
 
-def answer(question: Question, profile: Profile) -> Estimate:
-    """Predict, place, price and rank every offer in question."""
-    from infercost.engine.estimate import estimate as price
+def refuse_served(profile: Profile) -> None:
+    """Refuse a profile that was taken from outside.
 
+    Raises:
+        UsageError: it is of an endpoint.
+    """
     if profile.served is not None:
         raise UsageError(
             f"this is the profile of an endpoint ({profile.served.path}): its latencies have network and server in them and "
             "hold for that endpoint only; profile the model file itself: infercost profile MODEL"
         )
+
+
+def answer(question: Question, profile: Profile) -> Estimate:
+    """Predict, place, price and rank every offer in question."""
+    from infercost.engine.estimate import estimate as price
+
+    refuse_served(profile)
     traffic = question.traffic(profile)
     priced = price(
         profile=profile,
@@ -271,30 +280,46 @@ def _load_catalogs(
 
 def _place(question: Question, traffic: Traffic, profile: Profile) -> list[Placement | Misfit]:
     """The cheapest placement on every hardware that the offers in question name."""
-    from infercost.engine.overhead import add_overhead
     from infercost.engine.plan import plan
-    from infercost.engine.serverless import plan_serverless, serverless_hardware
-    from infercost.store.hardware import describe_machine, load_hardware
+    from infercost.store.hardware import load_hardware
 
     table = load_hardware()
-    source = replace(describe_machine(profile.machine, table), measured=profile.ceilings)
-
-    def predict(targets: Sequence[Hardware]) -> list[Prediction]:
-        predicted = predict_calibrated(question.calibrations, profile, source, targets)
-        return add_overhead(predicted, {(t.provider, t.instance_type): t for t in targets}, traffic)
-
-    targets, placements = _targets(question, table)
-    hosting = {
-        name: replace(provider.hosting, min_replicas=max(question.min_replicas, provider.hosting.min_replicas))
-        for name, provider in question.providers.items()
-    }
+    targets, placements = targets_of(question, table)
     placements += plan(
-        predict(targets),
+        predict_for(question, profile, traffic, targets, table),
         {(t.provider, t.instance_type): t for t in targets},
         traffic,
         question.slo,
-        hosting,
+        hosting_of(question),
     )
+    return placements + place_serverless(question, traffic, profile, table)
+
+
+def hosting_of(question: Question) -> dict[str, HostingRules]:
+    """Rules of the always-on mode by cloud, with the fewest replicas that the user wants."""
+    return {
+        name: replace(provider.hosting, min_replicas=max(question.min_replicas, provider.hosting.min_replicas))
+        for name, provider in question.providers.items()
+    }
+
+
+def predict_for(
+    question: Question, profile: Profile, traffic: Traffic, targets: Sequence[Hardware], table: HardwareTable
+) -> list[Prediction]:
+    """Predictions of the served model on hardware: calibrated, with the serving stack around it."""
+    from infercost.engine.overhead import add_overhead
+    from infercost.store.hardware import describe_machine
+
+    source = replace(describe_machine(profile.machine, table), measured=profile.ceilings)
+    predicted = predict_calibrated(question.calibrations, profile, source, targets)
+    return add_overhead(predicted, {(t.provider, t.instance_type): t for t in targets}, traffic)
+
+
+def place_serverless(question: Question, traffic: Traffic, profile: Profile, table: HardwareTable) -> list[Placement | Misfit]:
+    """Placements on every serverless size in question."""
+    from infercost.engine.serverless import plan_serverless, serverless_hardware
+
+    placements: list[Placement | Misfit] = []
     for provider in question.providers.values():
         sizes = sorted(
             {
@@ -307,11 +332,12 @@ def _place(question: Question, traffic: Traffic, profile: Profile) -> list[Place
         )
         if provider.serverless is not None and sizes:
             hardware = serverless_hardware(provider.name, sizes, provider.serverless, table.families)
-            placements += plan_serverless(predict(hardware), hardware, profile, traffic, question.slo, provider.serverless)
+            predictions = predict_for(question, profile, traffic, hardware, table)
+            placements += plan_serverless(predictions, hardware, profile, traffic, question.slo, provider.serverless)
     return placements
 
 
-def _targets(question: Question, table: HardwareTable) -> tuple[list[Hardware], list[Placement | Misfit]]:
+def targets_of(question: Question, table: HardwareTable) -> tuple[list[Hardware], list[Placement | Misfit]]:
     """Hardware behind the always-on offers; a type that the table lacks is said, not guessed."""
     keys = dict.fromkeys(
         (offer.provider, offer.instance_type) for c in question.catalogs for offer in c.offers if offer.mode == "realtime"
