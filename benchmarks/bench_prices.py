@@ -62,7 +62,9 @@ print(time.process_time() - start, file=sys.stderr)
 
 
 def milliseconds(code: str, folder: str) -> float:
-    env = os.environ | {"INFERCOST_CACHE_DIR": folder}
+    # Byte code as an installation has it, whatever the surroundings say of writing it.
+    env = os.environ | {"INFERCOST_CACHE_DIR": folder, "PYTHONPYCACHEPREFIX": f"{folder}/bytecode"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, "-c", TIMED.format(code=code)]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=env, cwd=folder)
     if done.returncode:
