@@ -47,7 +47,7 @@ OTHER_REFERENCE: Final = 0.5
 FLOOR: Final = 0.10
 """Least band: two machines of one kind differ by so much (see ``engine.predict.BAND_MEASURED``)."""
 SURPRISE: Final = 2.7
-"""Mean squared deviation of the observations, in units of what was expected, from which they are surprising:
+"""Mean squared error of the predictions that were measured, in units of what was expected, from which it is surprising:
 the 90 % quantile for one observation (chi-squared, one degree of freedom)."""
 
 
@@ -74,7 +74,7 @@ def pool(
     Returns:
         The ratio to multiply predictions by, and the band that is left. The band is never wider than
         ``band``, unless the measurements contradict the published errors: then it is widened by as
-        much as they do (Birge's ratio), and ``surprising`` is set.
+        much as they do (as Birge's ratio does), and ``surprising`` is set.
     """
     used = [o for o in observations if o.family == family and o.precision == precision]
     if not used:
@@ -87,7 +87,7 @@ def pool(
     weights = np.linalg.solve(covariance, shared)
     mean = float(weights @ observed)
     variance = max(0.0, sigma**2 - float(weights @ shared))
-    tension = float(observed @ np.linalg.solve(covariance, observed)) / len(used)
+    tension = float(np.mean(observed**2 / np.diag(covariance)))
     surprising = tension > SURPRISE
     spread = math.sqrt(variance * (tension if surprising else 1.0))
     left = max(min(FLOOR, band), math.expm1(Z90 * spread))
