@@ -16,6 +16,7 @@ from infercost._version import __version__
 
 if TYPE_CHECKING:
     from infercost.app import demo_model, estimate, gate, inspect, load_profile, profile, profile_endpoint, save, to_frame
+    from infercost.app.planning import endpoint_of, plan
     from infercost.app.simulating import affine, autoscalers, service, simulate, traffic
     from infercost.app.traffic import load_traffic
     from infercost.domain.errors import InfercostError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _APP = frozenset(
     {"demo_model", "estimate", "gate", "inspect", "load_profile", "profile", "profile_endpoint", "save", "to_frame"}
 )
+_PLANNING = frozenset({"endpoint_of", "plan"})
 _SIMULATING = frozenset({"affine", "autoscalers", "service", "simulate", "traffic"})
 
 __all__ = [
@@ -31,11 +33,13 @@ __all__ = [
     "affine",
     "autoscalers",
     "demo_model",
+    "endpoint_of",
     "estimate",
     "gate",
     "inspect",
     "load_profile",
     "load_traffic",
+    "plan",
     "profile",
     "profile_endpoint",
     "save",
@@ -52,6 +56,10 @@ def __getattr__(name: str) -> object:
         from infercost import app
 
         return getattr(app, name)
+    if name in _PLANNING:
+        from infercost.app import planning
+
+        return getattr(planning, name)
     if name in _SIMULATING:
         from infercost.app import simulating
 

@@ -13,6 +13,7 @@ from infercost.app.traffic import load_traffic
 from infercost.domain.errors import UsageError
 from infercost.domain.profile import Profile
 from infercost.domain.traffic import LOG_BYTES, Slo
+from infercost.engine.planner.endpoint import endpoint_of
 
 if TYPE_CHECKING:
     import os
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from infercost.engine.workload import Workload
     from infercost.store.hardware import HardwareTable
 
-__all__ = ["answer_plan", "plan"]
+__all__ = ["answer_plan", "endpoint_of", "plan"]
 
 
 def plan(
