@@ -72,9 +72,7 @@ def open_model(source: Source, *, trust: bool = False, samples: Samples | None =
         return
     if found == "pickle" and not trust:
         name = shown(Path(source))
-        raise UsageError(
-            f"{name} is a pickle, which runs the code that it holds when it is opened; if you trust it, add --trust"
-        )
+        raise UsageError(f"{name} is a pickle, which runs the code in it when it is opened; if you trust it, add --trust")
     with TemporaryDirectory(prefix="infercost-") as folder:
         if found == "pickle":
             from infercost.runtime.convert.sklearn import convert_pickle as convert

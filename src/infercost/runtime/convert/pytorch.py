@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from infercost.runtime.imports import import_object, one_line
 from infercost.runtime.samples import fit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from infercost.runtime.convert.opening import Opened, Source
     from infercost.runtime.inputs import Arrays
@@ -41,8 +43,7 @@ def convert_factory(source: Source, folder: Path, samples: Samples | None) -> Op
     module.eval()
     names = list(example)
     notes: list[str] = []
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
+    with _quiet(), torch.no_grad():
         proto = _export(module, example, shapes, name, notes)
     path = write_model(proto, folder, Path(name.partition(":")[2]))
     batched = not notes
@@ -54,8 +55,30 @@ def convert_factory(source: Source, folder: Path, samples: Samples | None) -> Op
 
     given = samples if samples is not None else _others(example, batched=batched)
     return checked(
-        path, reference, given, name=name, source="pytorch", packages=("torch", "onnxscript"), file=None, notes=notes
+        path,
+        reference,
+        given,
+        name=name,
+        source="pytorch",
+        packages=("torch", "onnxscript"),
+        file=None,
+        notes=notes,
+        made=samples is None,
     )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's remarks on what it skips off the terminal."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _make(name: str, samples: Samples | None) -> tuple[Any, dict[str, Any], Any]:
@@ -98,7 +121,10 @@ def _export(module: Any, example: Mapping[str, Any], shapes: Any, name: str, not
     batch = torch.export.Dim(_BATCH)
     automatic = {argument: {0: batch} if tensor.ndim else None for argument, tensor in example.items()}
     try:
-        return _onnx(module, pair, shapes if shapes is not None else automatic)
+        proto = _onnx(module, pair, shapes if shapes is not None else automatic)
+        # An exporter may fix a size that the model looks at, without a word.
+        if shapes is not None or any(d.dim_param for value in proto.graph.input for d in value.type.tensor_type.shape.dim):
+            return proto
     except Exception as error:
         if shapes is not None:
             raise failed(name, error, "check the dynamic shapes that it returns") from error

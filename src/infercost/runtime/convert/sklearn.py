@@ -84,9 +84,9 @@ def _estimator(model: Any, path: Path, folder: Path, samples: Samples | None, no
     name = shown(path.name)
     columns = _columns(model, samples)
     initial = _initial_types(model, columns, name)
-    with _boosters_registered():
+    with _boosters_registered(), _flags_as_numbers():
         try:
-            proto = skl2onnx.convert_sklearn(model, "sklearn", initial, options=_options(model))
+            proto = skl2onnx.convert_sklearn(model, "sklearn", initial, target_opset=_opsets(), options=_options(model))
         except Exception as error:
             hint = "give its columns with --inputs sample.csv, or export it with skl2onnx"
             raise failed(name, error, hint) from error
@@ -136,10 +136,44 @@ def _initial_types(model: Any, table: Table | None, name: str) -> list[tuple[str
     return [(_INPUT, FloatTensorType([None, int(width)]))]
 
 
+def _opsets() -> dict[str, int]:
+    """The newest operators, but trees in the form that converters of LightGBM and XGBoost share."""
+    from skl2onnx import __max_supported_opset__
+
+    return {"": int(__max_supported_opset__), "ai.onnx.ml": 3}
+
+
 def _options(model: Any) -> dict[Any, Any] | None:
     """Probabilities as a tensor: the list of maps that is the default cannot be bound, and is slow."""
     classifies = hasattr(model, "classes_")
     return {"zipmap": False} if classifies else None
+
+
+@contextmanager
+def _flags_as_numbers() -> Iterator[None]:
+    """Let skl2onnx write flags into attributes of whole numbers, which onnx takes no more since 1.20."""
+    from skl2onnx.common import _container
+
+    original = getattr(_container, "make_node", None)
+    if original is None:
+        yield
+        return
+
+    def make_node(*args: Any, **attributes: Any) -> Any:
+        return original(*args, **{name: _numbers(value) for name, value in attributes.items()})
+
+    _container.make_node = make_node
+    try:
+        yield
+    finally:
+        _container.make_node = original
+
+
+def _numbers(value: Any) -> Any:
+    """Booleans and NumPy's whole numbers in a list as plain ones."""
+    if not isinstance(value, list):
+        return value
+    return [int(v) if type(v).__name__.startswith(("bool", "int", "uint")) else v for v in value]
 
 
 @contextmanager
@@ -202,17 +236,18 @@ def _items(arrays: Arrays, features: Sequence[str], *, by_column: bool) -> Any:
 
     if by_column:
         return pd.DataFrame({name: array.reshape(-1) for name, array in arrays.items()})
-    matrix = arrays[_INPUT]
+    matrix = arrays[_INPUT].astype("float64")
     return pd.DataFrame(matrix, columns=list(features)) if features else matrix
 
 
 def _predictions(model: Any, items: Any, outputs: Sequence[str]) -> list[Any]:
     """By the name of an output: labels and figures as predicted, scores by the first method that has them."""
     scores = ("predict_proba", "decision_function", "score_samples", "transform")
+    figures = ("predict", "transform")
     found: list[Any] = []
     for output in outputs:
-        predicts = hasattr(model, "predict") and ("label" in output or output == "variable")
-        method = "predict" if predicts else next((m for m in scores if hasattr(model, m)), None)
+        methods = ("predict",) if "label" in output else figures if output == "variable" else scores
+        method = next((m for m in methods if hasattr(model, m)), None)
         result: Any = getattr(model, method)(items) if method else None
         found.append(result.toarray() if hasattr(result, "toarray") else result)
     return found

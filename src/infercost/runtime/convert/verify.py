@@ -46,7 +46,9 @@ class Agreement:
     labels: int
 
 
-def verify(model: Path, reference: Reference, samples: Samples | None, *, name: str, features: Sequence[str] = ()) -> Agreement:
+def verify(
+    model: Path, reference: Reference, samples: Samples | None, *, name: str, features: Sequence[str] = (), made: bool = False
+) -> Agreement:
     """Run both on the same items and compare every output.
 
     Args:
@@ -56,11 +58,13 @@ def verify(model: Path, reference: Reference, samples: Samples | None, *, name: 
         samples: the user's inputs; generated when None.
         name: what messages call the model.
         features: names of feature columns in order.
+        made: whether ``samples`` are not the user's after all.
 
     Raises:
         ModelError: either cannot be run, or they differ beyond ``TOLERANCE``.
     """
     arrays, source = _items(model, samples, features)
+    source = "generated" if made else source
     try:
         wanted = reference(arrays)
     except Exception as error:

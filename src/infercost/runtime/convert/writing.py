@@ -81,13 +81,14 @@ def checked(
     file: Path | None,
     features: Sequence[str] = (),
     notes: Sequence[str] = (),
+    made: bool = False,
 ) -> Opened:
     """The converted model, once it was found to agree with the original.
 
     Raises:
         ModelError: the two differ.
     """
-    found = verify(path, reference, samples, name=name, features=features)
+    found = verify(path, reference, samples, name=name, features=features, made=made)
     conversion = Conversion(
         source=source,
         source_sha256=None if file is None else hashlib.sha256(file.read_bytes()).hexdigest(),
