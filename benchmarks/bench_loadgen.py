@@ -46,7 +46,18 @@ class Run:
 
 def get_loadgen(folder: Path) -> dict[str, str] | None:
     """The environment of a process that can import LoadGen."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--target", folder, PACKAGE]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--target",
+        folder,
+        PACKAGE,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     environment = os.environ | {"PYTHONPATH": str(folder)}
     probe = subprocess.run([sys.executable, "-c", "import mlperf_loadgen"], env=environment, capture_output=True, check=False)
@@ -65,7 +76,7 @@ def loadgen(environment, cpus, model: Path, arrays: Path, scenario: str, seconds
         capture_output=True,
         text=True,
         check=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, cpus),  # noqa: PLW1509 - no thread of ours runs here
+        preexec_fn=lambda: os.sched_setaffinity(0, cpus),
     )
     return json.loads(run.stdout.strip().splitlines()[-1])
 
@@ -107,9 +118,8 @@ def server(environment, cpus, folder: Path, load: float, limit: float, seconds: 
     ok = a.valid == b.valid and (overloaded or (abs(p99) <= TOLERANCE and abs(achieved) <= TOLERANCE))
     for name, run, all_ in (("infercost", a, ours), ("LoadGen", b, theirs)):
         listed = ", ".join(f"{one.p99_ms:.2f}" for one in all_)
-        print(
-            f"  {name:10} p99 {run.p99_ms:8.3f} ms, {run.rate:8.1f} queries/s, {'valid' if run.valid else 'invalid'} (p99s: {listed})"
-        )
+        verdict = "valid" if run.valid else "invalid"
+        print(f"  {name:10} p99 {run.p99_ms:8.3f} ms, {run.rate:8.1f} queries/s, {verdict} (p99s: {listed})")
     difference = "" if overloaded else f"; p99 {p99:+.1%}, rate {achieved:+.1%}"
     print(f"  at {rate:.0f} queries/s (load {load:.0%}), p99 at most {limit_ms:.2f} ms{difference}: {'ok' if ok else 'MISSED'}")
     return not ok

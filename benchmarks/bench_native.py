@@ -101,7 +101,9 @@ def shared_library() -> Path | None:
 class Native:
     """The C loop in its own process."""
 
-    def __init__(self, program: Path, library: Path, model: Path, arrays: dict, outputs: list[str], threads, folder: Path, cpus):
+    def __init__(
+        self, program: Path, library: Path, model: Path, arrays: dict, outputs: list[str], threads, folder: Path, cpus
+    ):
         data, lines = b"", []
         for name, array in arrays.items():
             data += bytes(-len(data) % 64)
@@ -212,9 +214,9 @@ def main() -> int:
                 verdict = "ok" if call_us <= CALL_US else "MISSED"
             missed |= verdict == "MISSED"
             note = "" if bound else ", outputs not bound"
-            print(
-                f"{label:18} {native_ms:9.4f} ms {statistics.median(ours) / 1e6:11.4f} ms {ratio:7.4f} {call_us:6.2f} µs {verdict}{note}"
-            )
+            ours_ms = statistics.median(ours) / 1e6
+            figures = f"{native_ms:9.4f} ms {ours_ms:11.4f} ms {ratio:7.4f} {call_us:6.2f} µs"
+            print(f"{label:18} {figures} {verdict}{note}")
     return int(missed)
 
 

@@ -73,6 +73,9 @@ class Trial:
     precision: str
     throughput_per_s: float
     """Items a second of all workers together; 0 when it failed."""
+    undisturbed_per_s: float | None = None
+    """What it would have been had no runnable thread waited for a CPU, by the scheduler's own count. The search
+    goes by it; on a quiet machine it is the same. None: as measured."""
     latency_ms: LatencyStats | None
     """Of a batch, all workers' runs together."""
     memory_bytes: int | None = None

@@ -19,7 +19,7 @@ from infercost.runtime.doubts import OPERATOR_RUNS_WANTED, Doubts
 from infercost.runtime.inputs import check_samples
 from infercost.runtime.machine import fingerprint_machine, usable_cores
 from infercost.runtime.neighbours import busy_cpus, neighbour_warning
-from infercost.runtime.noise import signs, summarize
+from infercost.runtime.noise import MOST_BUSY_CPUS, signs, summarize
 from infercost.runtime.operators import operator_calls, operator_times
 from infercost.runtime.placement import Placement
 from infercost.runtime.points import PointMeter
@@ -139,7 +139,7 @@ class _Run:
         shared = _OPERATOR_SHARE + (_SCENARIO_SHARE if self.settings.loads else 0.0)
         return PointMeter(
             subject=subject,
-            placement=Placement(pin=self.settings.pin),
+            placement=Placement(pin=self.settings.pin and self.doubts.busy_cpus < MOST_BUSY_CPUS),
             doubts=self.doubts,
             deadline=begin + (1 - shared) * self.settings.budget_s,
             tell=lambda done, detail: self._tell("measuring", done, detail),

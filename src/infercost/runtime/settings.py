@@ -72,7 +72,8 @@ class MeasureSettings:
     seed: int = 0
     """Of the generated inputs, and of the arrivals."""
     pin: bool = True
-    """Keep each worker on CPUs of its own, where the system allows it."""
+    """Keep each worker on CPUs of its own, where the system allows it and the machine is quiet: beside a busy
+    neighbour a worker that may move waits less."""
     strict: bool = False
     """Refuse a busy machine instead of warning of it."""
     loads: tuple[Load, ...] = ()

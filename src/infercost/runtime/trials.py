@@ -17,7 +17,8 @@ from infercost.runtime.fleet import Fleet
 from infercost.runtime.inputs import check_samples
 from infercost.runtime.machine import usable_cpus
 from infercost.runtime.memory import available_bytes
-from infercost.runtime.noise import disturbed
+from infercost.runtime.neighbours import busy_cpus
+from infercost.runtime.noise import MOST_BUSY_CPUS, disturbed
 from infercost.runtime.placement import Placement
 from infercost.runtime.protocol import Failure
 from infercost.runtime.reasons import brief
@@ -117,7 +118,7 @@ class _Search:
         devices = usable_devices() if self.settings.device == "auto" else [choose_device(self.settings.device)]
         grid = self._grid(devices)
         most, limit = most_trials(len(grid)), self._limit()
-        placement = Placement(pin=self.settings.pin)
+        placement = Placement(pin=self.settings.pin and busy_cpus() < MOST_BUSY_CPUS)
         end = time.perf_counter() + self.settings.budget_s
         found: dict[Setup, Outcome] = {}
         stopped = f"{most} trials are the most for {len(grid)} configurations"
@@ -138,7 +139,7 @@ class _Search:
             share = max(_LEAST_TRIAL_S, (end - time.perf_counter()) / (most - len(found)))
             trial = known or self._measure(setup, share, placement)
             self.trials.append(trial)
-            found[setup] = Outcome(trial.throughput_per_s, self._promised(trial))
+            found[setup] = Outcome(trial.undisturbed_per_s or trial.throughput_per_s, self._promised(trial))
         return self._result(grid, found, limit, stopped)
 
     def _result(self, grid: Sequence[Setup], found: dict[Setup, Outcome], limit: float | None, stopped: str) -> Search:
@@ -221,7 +222,7 @@ class _Search:
             if isinstance(replies, Failure):
                 return _failed(setup, replies)
             halves.append(replies)
-        return _trial(setup, max(halves, key=lambda half: _throughput(half, setup.batch)), halves)
+        return _trial(setup, max(halves, key=lambda half: undisturbed(half, setup.batch, setup.threads)), halves)
 
     def _tell(self, done: int, total: int, detail: str) -> None:
         if self.on_progress is not None:
@@ -234,6 +235,20 @@ def _quiet(replies: Sequence[SliceReply], threads: int, on_cpu: bool) -> bool:
 
 def _throughput(replies: Sequence[SliceReply], batch: int) -> float:
     return sum(reply.runs * batch / reply.cost.wall_s for reply in replies if reply.cost.wall_s > 0)
+
+
+def undisturbed(replies: Sequence[SliceReply], batch: int, threads: int) -> float:
+    """Items a second had no runnable thread waited for a CPU: what waiting took is left out of the time.
+
+    Threads that spin while they wait for each other count as working; a pair of which one was held up is
+    corrected by half of what it lost, so this is a lower bound of the quiet machine's throughput.
+    """
+    total = 0.0
+    for reply in replies:
+        waited = (reply.cost.waited_s or 0.0) / threads
+        seconds = max(reply.cost.wall_s - waited, reply.cost.cpu_s / threads)
+        total += reply.runs * batch / seconds if seconds > 0 else 0.0
+    return total
 
 
 def _trial(setup: Setup, chosen: Sequence[SliceReply], halves: Sequence[Sequence[SliceReply]]) -> Trial:
@@ -249,6 +264,7 @@ def _trial(setup: Setup, chosen: Sequence[SliceReply], halves: Sequence[Sequence
         device=setup.device,
         precision=setup.precision,
         throughput_per_s=_throughput(chosen, setup.batch),
+        undisturbed_per_s=undisturbed(chosen, setup.batch, setup.threads) if setup.device == "cpu" else None,
         latency_ms=LatencyStats.of(seconds),
         memory_bytes=host if setup.device in ("cpu", "openvino") else device,
         raw=raw,
