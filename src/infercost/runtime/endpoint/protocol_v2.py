@@ -128,6 +128,8 @@ def read_metadata(pool: urllib3.PoolManager, address: Address, headers: Mapping[
         inputs = tuple(_tensor(t) for t in model["inputs"])
         outputs = tuple(_tensor(t) for t in model.get("outputs", []))
         name = str(model["name"])
+    except ModelError:
+        raise
     except (KeyError, TypeError, ValueError):
         raise ProviderError(
             f"{address.url()} answers, but not with a model's metadata; check that it speaks the Open Inference Protocol v2"
