@@ -80,7 +80,7 @@ def compare(name: str, batches: tuple[int, ...], rounds: int, seconds: float, re
     best = max(known, key=known.get)
     begin = time.perf_counter()
     trials = max(3, int(SHARE_BAR * len(grid)))
-    settings = MeasureSettings(batches=batches, device="cpu", budget_s=trials * (2 * seconds + 1))
+    settings = MeasureSettings(batches=batches, device="cpu", budget_s=trials * (2 * seconds + 3))
     found = search(variants, settings=settings)
     search_s = time.perf_counter() - begin
     chosen = found.trials[found.best]

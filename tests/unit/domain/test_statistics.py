@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infercost.domain.statistics import min_samples, percentile, supported_percentile
+from infercost.domain.statistics import allowed_above, min_samples, percentile, percentile_bound, supported_percentile
 
 
 @pytest.mark.parametrize(("q", "n"), [(50, 11), (90, 64), (95, 130), (99, 662)])
@@ -49,3 +49,31 @@ def test_a_small_sample_claims_no_tail():
 def test_an_empty_sample_has_no_percentile():
     with pytest.raises(ValueError, match="empty"):
         percentile([], 50)
+
+
+@pytest.mark.parametrize(("count", "q", "allowed"), [(458, 99, -1), (459, 99, 0), (661, 99, 0), (662, 99, 1), (64, 90, 1)])
+def test_allowed_exceptions_are_those_of_early_stopping(count, q, allowed):
+    assert allowed_above(count, q) == allowed
+
+
+@given(st.integers(1, 400), st.sampled_from([50.0, 90.0, 95.0, 99.0]))
+def test_the_allowed_are_the_most_that_chance_would_hardly_give(count, q):
+    def at_most(t: int) -> float:
+        p = q / 100
+        return math.fsum(math.comb(count, k) * (1 - p) ** k * p ** (count - k) for k in range(t + 1))
+
+    allowed = allowed_above(count, q)
+    assert allowed < 0 or at_most(allowed) <= 0.01 + 1e-12
+    assert at_most(allowed + 1) > 0.01 - 1e-12
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=300), st.sampled_from([50.0, 90.0]))
+def test_a_bound_lies_at_or_above_the_percentile_that_the_sample_supports(values, q):
+    ordered = sorted(values)
+    bound = percentile_bound(ordered, q)
+    assert (bound is None) == (supported_percentile(ordered, q) is None)
+    assert bound is None or bound >= percentile(ordered, q)
+
+
+def test_a_long_sample_needs_no_small_numbers():
+    assert allowed_above(200_000, 99) > 1800

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infercost.domain.scenario import GpuLoad
 from infercost.runtime import accelerator
-from infercost.runtime.accelerator import Gpu, device_memory_used, find_gpu
+from infercost.runtime.accelerator import Gpu, device_energy_j, device_memory_used, find_gpu, gpu_load, slowed_by
 
 if TYPE_CHECKING:
     import ctypes
+    from typing import Any
 
     import pytest
 
@@ -62,3 +64,67 @@ def test_no_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerator, "_NAMES", ("libdoes-not-exist.so.0",))
     assert find_gpu() is None
     assert device_memory_used() is None
+
+
+class WorkingLibrary(FakeLibrary):
+    """Figures of a GPU at work, made up in the form and the units that nvml.h documents; none was there."""
+
+    def nvmlDeviceGetUtilizationRates(self, device: object, rates: Any) -> int:  # noqa: N802
+        rates._obj.gpu, rates._obj.memory = 97, 40
+        return 0
+
+    def nvmlDeviceGetPowerUsage(self, device: object, milliwatts: Any) -> int:  # noqa: N802
+        milliwatts._obj.value = 71_500
+        return 0
+
+    def nvmlDeviceGetClockInfo(self, device: object, kind: int, mhz: Any) -> int:  # noqa: N802
+        assert kind == 1, "the SM clock"
+        mhz._obj.value = 1_335
+        return 0
+
+    def nvmlDeviceGetMaxClockInfo(self, device: object, kind: int, mhz: Any) -> int:  # noqa: N802
+        mhz._obj.value = 2_040
+        return 0
+
+    def nvmlDeviceGetTemperature(self, device: object, kind: int, celsius: Any) -> int:  # noqa: N802
+        celsius._obj.value = 84
+        return 0
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, device: object, reasons: Any) -> int:  # noqa: N802
+        reasons._obj.value = 0x04 | 0x20 | 0x01
+        return 0
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, device: object, millijoules: Any) -> int:  # noqa: N802
+        millijoules._obj.value = 12_345_678
+        return 0
+
+
+def test_a_gpu_at_work_tells_its_clocks_power_and_why_it_is_slow() -> None:
+    assert gpu_load(WorkingLibrary()) == GpuLoad(
+        utilization=0.97,
+        memory_bytes=1 << 30,
+        power_w=71.5,
+        sm_mhz=1335.0,
+        max_sm_mhz=2040.0,
+        temperature_c=84.0,
+        throttled=("power", "thermal"),
+    )
+    assert device_energy_j(WorkingLibrary()) == 12345.678
+
+
+def test_what_an_old_driver_lacks_is_not_known() -> None:
+    load = gpu_load(FakeLibrary())
+    assert load == GpuLoad(
+        utilization=None, memory_bytes=1 << 30, power_w=None, sm_mhz=None, max_sm_mhz=None, temperature_c=None
+    )
+    assert device_energy_j(FakeLibrary()) is None
+
+
+def test_without_a_device_there_is_no_load() -> None:
+    assert gpu_load(WorkingLibrary(handle=6)) is None
+    assert device_energy_j(WorkingLibrary(init=9)) is None
+
+
+def test_idle_clocks_and_the_users_own_are_no_slowing_down() -> None:
+    assert slowed_by(0x01 | 0x02 | 0x10 | 0x100) == ()
+    assert slowed_by(0x08 | 0x40 | 0x80) == ("hardware", "thermal", "power")

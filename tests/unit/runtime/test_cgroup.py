@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infercost.runtime.cgroup import cpu_quota, memory_headroom, memory_limit
+from infercost.runtime.cgroup import cpu_quota, memory_headroom, memory_limit, throttled_s
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +75,12 @@ def test_no_cgroups_at_all(tmp_path: Path) -> None:
 def test_over_its_limit_nothing_is_left(tmp_path: Path) -> None:
     where = write(tmp_path, "0::/\n", {"memory.max": "100", "memory.current": "150"})
     assert memory_headroom(*where) == 0
+
+
+def test_time_that_the_quota_took_is_counted_in_both_versions(tmp_path: Path) -> None:
+    two = write(tmp_path / "a", "0::/pod\n", {"pod/cpu.stat": "usage_usec 5\nnr_throttled 3\nthrottled_usec 2500000"})
+    one = write(tmp_path / "b", "4:cpu:/pod\n", {"cpu/pod/cpu.stat": "nr_periods 9\nthrottled_time 1500000000"})
+    none = write(tmp_path / "c", "0::/\n", {"cpu.stat": "usage_usec 5"})
+    assert throttled_s(*two) == pytest.approx(2.5)
+    assert throttled_s(*one) == pytest.approx(1.5)
+    assert throttled_s(*none) is None

@@ -12,12 +12,14 @@ from infercost.domain.model import ModelFacts, OperatorFacts, TensorFacts
 from infercost.runtime import settings
 from infercost.runtime.accelerator import Gpu
 from infercost.runtime.settings import (
+    Load,
     MeasureSettings,
     activation_bytes,
     cache_key,
     choose_device,
     plan_grid,
     precision_of,
+    usable_devices,
 )
 
 FACTS = ModelFacts(
@@ -164,3 +166,55 @@ def test_the_cache_key_changes_with_whatever_changes_the_result() -> None:
 def test_the_deadline_grows_with_the_budget() -> None:
     assert MeasureSettings(budget_s=1).deadline_s == 120
     assert MeasureSettings(budget_s=60).deadline_s == 600
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"scenario": "burst"}, "unknown scenario 'burst'; choose single, multi, offline, server"),
+        ({"scenario": "server"}, "add --rps 50"),
+        ({"scenario": "server", "rps": 0.0}, "must be above 0"),
+        ({"scenario": "offline", "workers": 0}, "must be 1 or more"),
+    ],
+)
+def test_impossible_loads_are_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Load(**fields)
+
+
+@pytest.mark.parametrize(
+    ("device", "provider", "extra"),
+    [("tensorrt", "TensorrtExecutionProvider", "cuda"), ("openvino", "OpenVINOExecutionProvider", "openvino")],
+)
+def test_each_accelerator_is_taken_where_it_is_and_named_where_it_is_not(
+    monkeypatch: pytest.MonkeyPatch, device: Any, provider: str, extra: str
+) -> None:
+    monkeypatch.setattr(settings, "find_gpu", lambda: Gpu("L4", 1, 0))
+    assert choose_device(device, (provider, "CPUExecutionProvider")) == device
+    with pytest.raises(MissingExtraError, match=rf"pip install 'infercost\[{extra}\]'"):
+        choose_device(device, CUDA)
+
+
+def test_openvino_needs_no_nvidia_driver_and_tensorrt_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "find_gpu", lambda: None)
+    assert choose_device("openvino", ("OpenVINOExecutionProvider",)) == "openvino"
+    with pytest.raises(ModelError, match="no GPU found"):
+        choose_device("tensorrt", ("TensorrtExecutionProvider",))
+
+
+def test_a_search_tries_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "OpenVINOExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(settings, "runtime_providers", lambda: built)
+    monkeypatch.setattr(settings, "find_gpu", lambda: Gpu("L4", 1, 0))
+    assert usable_devices() == ["cpu", "cuda", "tensorrt", "openvino"]
+    monkeypatch.setattr(settings, "find_gpu", lambda: None)
+    assert usable_devices() == ["cpu", "openvino"]
+
+
+def test_scenarios_and_noise_settings_make_another_measurement() -> None:
+    keys = [
+        cache_key(FACTS, None, MeasureSettings()),
+        cache_key(FACTS, None, MeasureSettings(loads=(Load(scenario="offline"),))),
+        cache_key(FACTS, None, MeasureSettings(pin=False)),
+    ]
+    assert len(set(keys)) == 3
