@@ -1,14 +1,14 @@
-"""The user's own measurements: taken in, listed, removed, and brought to bear on predictions."""
+"""The user's own measurements: taken in, listed and removed."""
 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infercost.app.calibrated import families_of, key_of, precision_of, predictor, reference_of, source_of
 from infercost.app.opening import existing
 from infercost.app.profiling import load_profile
 from infercost.domain.calibration import Calibrations, MachineCeilings, Observation, Reading
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from infercost.domain.calibration import FamilyCalibration
     from infercost.domain.hardware import Ceilings, Hardware
-    from infercost.domain.prediction import Prediction
 
     Source = Profile | str | os.PathLike[str]
 
@@ -30,8 +28,6 @@ __all__ = [
     "calibrate_number",
     "calibrate_profile",
     "list_calibrations",
-    "open_calibrations",
-    "predict_calibrated",
     "remove_calibrations",
 ]
 
@@ -209,7 +205,7 @@ def list_calibrations(path: str | os.PathLike[str] | None = None, *, reference: 
     from infercost.store.calibration import read_calibration
 
     known = read_calibration(where)
-    return known if reference is None else replace(known, families=_families(known, _profile(reference)))
+    return known if reference is None else replace(known, families=families_of(known, _profile(reference)))
 
 
 def remove_calibrations(names: Sequence[str], path: str | os.PathLike[str] | None = None) -> Calibrations:
@@ -222,103 +218,6 @@ def remove_calibrations(names: Sequence[str], path: str | os.PathLike[str] | Non
 
     list_calibrations(path)
     return remove(_path(path), names)
-
-
-def open_calibrations(given: Calibrations | str | os.PathLike[str] | None, *, search: bool = True) -> Calibrations | None:
-    """What estimates take up: the calibrations or the file that was named, else that of the working directory.
-
-    Raises:
-        UsageError: the file cannot be read.
-    """
-    from infercost.store.calibration import find_calibration, read_calibration
-
-    if isinstance(given, Calibrations):
-        return given
-    path = Path(given) if given is not None else find_calibration() if search else None
-    return None if path is None else read_calibration(path)
-
-
-def predict_calibrated(
-    calibrations: Calibrations | None, profile: Profile, source: Hardware, targets: Sequence[Hardware]
-) -> list[Prediction]:
-    """Predict, with microbenchmarks of the instances where there are some, and moved by what was measured."""
-    from infercost.engine.calibrate import apply, as_calibration, family_of, pool
-    from infercost.engine.predict import predict_all
-
-    if calibrations is None:
-        return predict_all(profile, source, targets)
-    rates = {m.instance: m.ceilings for m in calibrations.machines}
-    equipped = [replace(t, measured=rates.get(f"{t.provider}:{t.instance_type}", t.measured)) for t in targets]
-    predictions = predict_all(profile, source, equipped)
-    observations = _held_anew(calibrations, profile, source)
-    precision, reference = _precision(profile), _reference(source)
-    moved = []
-    for prediction, target in zip(predictions, equipped, strict=True):
-        family = family_of(target)
-        pooled = None if family is None else pool(
-            observations,
-            family=family,
-            sha256=profile.model.sha256,
-            precision=precision,
-            reference=reference,
-            band=prediction.band,
-        )  # fmt: skip
-        chosen = {} if pooled is None else {pooled.family: as_calibration(pooled, calibrations.path or "the user's own")}
-        moved += apply([prediction], [target], chosen)
-    return moved
-
-
-def _held_anew(known: Calibrations, profile: Profile, source: Hardware) -> tuple[Observation, ...]:
-    """Measurements of this very model beside what is predicted for them now: the predictor may have learnt since."""
-    from infercost.store.hardware import load_hardware
-
-    rates = {m.instance: m.ceilings for m in known.machines}
-    held = []
-    for one in known.observations:
-        target = load_hardware().instances.get(_key(one.instance))
-        if one.sha256 != profile.model.sha256 or target is None:
-            held.append(one)
-        else:
-            held.append(_anew(one, profile, source, replace(target, measured=rates.get(one.instance, target.measured))))
-    return tuple(held)
-
-
-def _anew(one: Observation, profile: Profile, source: Hardware, target: Hardware) -> Observation:
-    from infercost.engine.expected import expect
-
-    reading = Reading(metric=one.metric, value=one.measured, batch=one.batch, threads=one.threads, source=one.source)
-    with suppress(UsageError):  # this profile may lack the batch size: then what was predicted holds
-        return replace(one, predicted=expect(profile, source, target, reading)[0], reference=_reference(source))
-    return one
-
-
-def _reference(source: Hardware) -> str:
-    """What the machine of a profile is called: its CPU family."""
-    return "" if source.cpu is None else source.cpu.key
-
-
-def _families(known: Calibrations, profile: Profile) -> tuple[FamilyCalibration, ...]:
-    from infercost.engine.calibrate import pool
-    from infercost.engine.predict import predict
-    from infercost.store.hardware import describe_machine, load_hardware
-
-    table = load_hardware()
-    source = describe_machine(profile.machine, table)
-    found: dict[str, FamilyCalibration] = {}
-    for observation in known.observations:
-        target = table.instances.get(_key(observation.instance))
-        if target is None or observation.family in found:
-            continue
-        stranger = replace(profile, machine=replace(profile.machine, instance_type=None))
-        found[observation.family] = pool(
-            _held_anew(known, profile, source),
-            family=observation.family,
-            sha256=profile.model.sha256,
-            precision=_precision(profile),
-            reference=_reference(source),
-            band=predict(stranger, source, target).band,
-        )
-    return tuple(found.values())
 
 
 def _take_in(
@@ -345,26 +244,24 @@ def _take_in(
         raise failures[0]
     warnings += [f"left out: {error}" for error in failures]
     kept = add(_path(path), observations=observations, machines=machines)
-    return replace(kept, families=_families(kept, profile), warnings=tuple(warnings))
+    return replace(kept, families=families_of(kept, profile), warnings=tuple(warnings))
 
 
 def _observe(reading: Reading, profile: Profile) -> tuple[Observation, str | None]:
     from infercost.engine.calibrate import family_of
     from infercost.engine.expected import expect
-    from infercost.store.hardware import describe_machine, load_hardware
 
     if reading.instance is None:
         raise UsageError("the file does not say which instance it is of; add --instance sagemaker:ml.c7i.xlarge")
-    table = load_hardware()
-    target, source = _hardware(reading.instance), describe_machine(profile.machine, table)
-    predicted, band = expect(profile, source, target, reading)
+    target, source = _hardware(reading.instance), source_of(profile)
+    predicted, band = expect(profile, source, target, reading, predictor())
     observation = Observation(
         instance=reading.instance,
         family=family_of(target) or "",
-        reference=_reference(source),
+        reference=reference_of(source),
         model=profile.model.name,
         sha256=profile.model.sha256,
-        precision=_precision(profile),
+        precision=precision_of(profile),
         metric=reading.metric,
         measured=_round(reading.value),
         predicted=_round(predicted),
@@ -417,19 +314,10 @@ def _hardware(instance: str) -> Hardware:
     from infercost.store.hardware import load_hardware
 
     known = load_hardware().instances
-    key = _key(instance)
+    key = key_of(instance)
     if key not in known:
         raise UnknownNameError("instance", instance, (f"{provider}:{name}" for provider, name in known))
     return known[key]
-
-
-def _key(instance: str) -> tuple[str, str]:
-    provider, _, name = instance.partition(":")
-    return provider, name
-
-
-def _precision(profile: Profile) -> str:
-    return profile.points[0].precision if profile.points else "fp32"
 
 
 def _profile(source: Source) -> Profile:

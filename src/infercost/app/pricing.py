@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from infercost._version import __version__
-from infercost.app.calibrating import open_calibrations, predict_calibrated
+from infercost.app.calibrated import open_calibrations, predict_calibrated
 from infercost.app.pricebook import choose_currency, discounted, exchanged, open_book, stale_rate
 from infercost.app.profiling import load_or_profile
 from infercost.app.selection import choose_providers, choose_regions, restrict

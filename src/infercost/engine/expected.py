@@ -6,18 +6,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from infercost.domain.errors import UsageError
-from infercost.engine.predict import predict
+from infercost.engine.predict import predict_all
 
 if TYPE_CHECKING:
     from infercost.domain.calibration import Reading
     from infercost.domain.hardware import Hardware
     from infercost.domain.prediction import PredictedPoint
     from infercost.domain.profile import Profile
+    from infercost.engine.predict import Predictor
 
 __all__ = ["expect"]
 
 
-def expect(profile: Profile, source: Hardware, target: Hardware, reading: Reading) -> tuple[float, float]:
+def expect(
+    profile: Profile, source: Hardware, target: Hardware, reading: Reading, predictor: Predictor = predict_all
+) -> tuple[float, float]:
     """The predicted figure in the reading's unit, and the relative 90 % band of that prediction.
 
     Args:
@@ -25,16 +28,17 @@ def expect(profile: Profile, source: Hardware, target: Hardware, reading: Readin
         source: the machine of the profile.
         target: the instance that the reading is of.
         reading: what was measured; its value is not looked at.
+        predictor: what predicts.
 
     Raises:
         UsageError: the target cannot be predicted, or the profile lacks the batch size.
     """
     if reading.metric == "throughput_per_s":
-        points, band = _points(profile, source, target)
+        points, band = _points(profile, source, target, predictor)
         return max(_batch(p) * p.serving.workers / p.service_s for p in points), band
     threads = reading.threads or max(1, int(target.cores))
     alone = target if target.accelerator is not None else _alone(target, threads)
-    points, band = _points(profile, source, alone)
+    points, band = _points(profile, source, alone, predictor)
     fitting = [p for p in points if p.serving.workers == 1 and (target.accelerator or p.serving.threads == threads)]
     for point in fitting:
         if _batch(point) == reading.batch:
@@ -47,8 +51,11 @@ def expect(profile: Profile, source: Hardware, target: Hardware, reading: Readin
     )
 
 
-def _points(profile: Profile, source: Hardware, target: Hardware) -> tuple[tuple[PredictedPoint, ...], float]:
-    prediction = predict(replace(profile, machine=replace(profile.machine, instance_type=None)), source, target)
+def _points(
+    profile: Profile, source: Hardware, target: Hardware, predictor: Predictor
+) -> tuple[tuple[PredictedPoint, ...], float]:
+    stranger = replace(profile, machine=replace(profile.machine, instance_type=None))
+    (prediction,) = predictor(stranger, source, [target])
     if not prediction.points:
         reason = prediction.reasons[0] if prediction.reasons else "nothing is known of it"
         raise UsageError(f"{target.provider}:{target.instance_type} cannot be predicted: {reason}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import infercost
-from infercost.app import calibrating
+from infercost.app import calibrated, calibrating
 from infercost.domain.diagnosis import Diagnosis, Limits, Software
 from infercost.domain.errors import ArtifactError, InfercostError, UnknownNameError, UsageError
 from infercost.domain.hardware import Ceilings
@@ -240,7 +240,7 @@ def test_what_doctor_found_on_an_instance_equips_it(folder, monkeypatch):
     monkeypatch.setattr(predict, "predict_all", predict_all)
     table = load_hardware()
     targets = [table.instances["sagemaker", name] for name in ("ml.c7i.xlarge", "ml.c7i.2xlarge")]
-    calibrating.predict_calibrated(calibrating.open_calibrations(None), HERE, describe_machine(HERE.machine, table), targets)
+    calibrated.predict_calibrated(calibrated.open_calibrations(None), HERE, describe_machine(HERE.machine, table), targets)
     assert seen[0].measured.gemm_gflops == {"fp32": 200.0}
     assert seen[1].measured is None
 
@@ -286,7 +286,7 @@ def test_measurements_of_this_model_are_held_against_todays_prediction():
     stale = replace(kept, observations=tuple(replace(o, predicted=9 * o.predicted) for o in kept.observations))
     table = load_hardware()
     source, target = describe_machine(HERE.machine, table), table.instances["sagemaker", "ml.c7i.xlarge"]
-    (now,), (before,) = (calibrating.predict_calibrated(c, HERE, source, [target]) for c in (stale, kept))
+    (now,), (before,) = (calibrated.predict_calibrated(c, HERE, source, [target]) for c in (stale, kept))
     assert now.points == before.points
     assert now.band == before.band
 
@@ -297,5 +297,5 @@ def test_measurements_of_another_model_stay_as_they_were_taken_in():
     stale = replace(foreign, observations=tuple(replace(o, predicted=1.1 * o.predicted) for o in foreign.observations))
     table = load_hardware()
     source, target = describe_machine(HERE.machine, table), table.instances["sagemaker", "ml.c7i.xlarge"]
-    (one,), (other,) = (calibrating.predict_calibrated(c, HERE, source, [target]) for c in (foreign, stale))
+    (one,), (other,) = (calibrated.predict_calibrated(c, HERE, source, [target]) for c in (foreign, stale))
     assert one.points[0].service_s > other.points[0].service_s
