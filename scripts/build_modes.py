@@ -22,9 +22,11 @@ HEAD = """\
 <!-- Written by scripts/build_modes.py from the provider packages; do not edit. -->
 
 Every way of serving that a cloud sells, and what is known of its billing. *Estimated* modes are ranked by
-`infercost estimate`. *Shown* ones have prices in `infercost prices show --kind …` after a refresh, and no
-estimate uses them. *Missing* ones have no price here. `?` means that no source says; a mode is *verified*
-when every rule in its row stands in its source, and the source says what is assumed otherwise.
+`infercost estimate`. *Priced* ones have offers in the book that promise something else than an answer while the
+caller waits; no estimate ranks them beside those that do. *Refreshed* ones have such offers once `infercost prices
+refresh` has read them, *shown* ones have single prices that are no offers; *missing* ones have none. All of them are
+in `infercost prices show --kind NAME`. `?` means that no source says; a mode is *verified* when every rule in its
+row stands in its source, and the source says what is assumed otherwise.
 
 """
 

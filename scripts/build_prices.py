@@ -482,7 +482,6 @@ def azureml_rates(sources: Sources, facts: Path) -> pd.DataFrame:
         # The test's Basic registries are all in West Europe; East US is only a replica of its Premium ones.
         rate_rows(registry.assign(region="westeurope"), "registry_gb_month", "GB-month"),
         rate_rows(basic.assign(region="westeurope"), "registry_day", "day"),
-        rate_rows(matching(azure, service="Log Analytics", item="Archive data"), "logs_storage_gb_month", "GB-month"),
         rate_rows(matching(azure, service="Blob Storage hot LRS", item="Write operations"), "object_writes_10k", REQUESTS),
         rate_rows(matching(azure, service="Blob Storage hot LRS", item="Read operations"), "object_reads_10k", REQUESTS),
     ]

@@ -83,6 +83,32 @@ def test_spare_replicas_are_paid_for(infercost, profile):
     assert min(c["replicas"]["min"] for c in answer["candidates"]) == 3
 
 
+def test_what_is_included_is_in_the_bill(infercost, profile):
+    arguments = ("--region", "us-east-1", "--include", "nat_hour=730", "--include", "nat_gb=100", "--format", "json")
+    answer = infercost("estimate", profile, *ASKED, *arguments).json
+    for candidate in answer["candidates"]:
+        lines = {line["name"]: line["monthly_cost"] for line in candidate["lines"]}
+        assert Decimal(lines["NAT gateway"]) == Decimal("32.85")
+        assert Decimal(lines["NAT data"]) == Decimal("4.5")
+    assert answer["traffic"]["include"] == {"nat_hour": 730.0, "nat_gb": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nat_hours=730", "unknown rate 'nat_hours'; did you mean nat_hour"),
+        ("logs_ingest_gb=5", "in the bills already (the line 'logs')"),
+        ("nat_hour=0", "must be above 0"),
+        ("nat_hour=much", "write it like --include nat_hour=730"),
+        ("nat_hour", "write it like --include nat_hour=730"),
+    ],
+)
+def test_what_cannot_be_included_is_one_line(infercost, profile, text, message):
+    done = infercost("estimate", profile, *ASKED, "--include", text)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
 def test_payloads_and_callers_change_the_bill(infercost, profile):
     def line(name: str, *arguments: str) -> Decimal | None:
         answer = infercost("estimate", profile, *ASKED, "--provider", "vertex", "--format", "json", *arguments).json

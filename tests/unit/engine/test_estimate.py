@@ -47,6 +47,25 @@ def test_compute_is_split_into_used_and_idle(build: SimpleNamespace) -> None:
     assert used.source == "price list"
 
 
+def test_what_promises_something_else_is_no_candidate(build: SimpleNamespace) -> None:
+    others = (build.offer("0.01", mode="batch"), build.offer("0.01", mode="async"), build.offer("0.01", spot=True))
+    estimate = build.estimate(build.offer("0.10"), *others, placements=(build.placement(),))
+    assert [(c.mode, line(c, "compute").price) for c in estimate.candidates] == [("realtime", Decimal("0.1"))]
+    assert estimate.rejected == ()
+    assert estimate.summary.offers == 1
+
+
+def test_what_is_not_priced_names_the_rates_that_are_in_no_bill(build: SimpleNamespace) -> None:
+    charge = build.Charge(name="logs", item="logs", driver="log_gb")
+    rates = (build.rate("logs", "1"), build.rate("nat_hour", "1"), build.rate("nat_gb", "1"))
+    asked = {"charges": (charge,), "rates": rates}
+    assert build.estimate(build.offer(), **asked).not_priced[-1].endswith("--include ITEM=QUANTITY: nat_gb, nat_hour")
+    partly = build.estimate(build.offer(), **asked, traffic_changes={"include": {"nat_gb": 1.0}})
+    assert partly.not_priced[-1].endswith("--include ITEM=QUANTITY: nat_hour")
+    wholly = build.estimate(build.offer(), **asked, traffic_changes={"include": {"nat_gb": 1.0, "nat_hour": 1.0}})
+    assert not any("--include" in text for text in wholly.not_priced)
+
+
 def test_the_band_comes_from_the_replicas(build: SimpleNamespace) -> None:
     (c,) = build.estimate(build.offer("0.10")).candidates
     month = c.cost.per_month

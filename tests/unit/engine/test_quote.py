@@ -104,6 +104,25 @@ def test_a_regions_own_rate_comes_before_the_general_one(build: SimpleNamespace,
     assert only(made, "there").price == 5
 
 
+def test_what_the_user_includes_is_a_line_of_every_mode(build: SimpleNamespace, quoter: Any) -> None:
+    traffic = build.traffic(50, include={"nat_hour": 730.0, "own_item": 2.0})
+    made = quoter(rates=(build.rate("nat_hour", "0.045", unit="hour"), build.rate("own_item", "3")), traffic=traffic)
+    for mode in ("realtime", "serverless", "async", "batch"):
+        nat, own = made.quote("here", mode).fixed.lines
+        assert (nat.name, nat.unit, nat.quantity, nat.monthly_cost) == ("NAT gateway", "hour", 730, Decimal("32.85"))
+        assert nat.provenance == "given"
+        assert (own.name, own.monthly_cost) == ("own_item", 6)
+
+
+def test_what_is_included_and_has_no_rate_there_has_no_price(build: SimpleNamespace, quoter: Any) -> None:
+    rates = (build.rate("nat_hour", "0.045", region="there", unit="hour"),)
+    quote = quoter(rates=rates, traffic=build.traffic(50, include={"nat_hour": 730.0})).quote("here", "realtime")
+    (line,) = quote.fixed.lines
+    assert (line.price, line.monthly_cost, line.unit) == (None, None, "hour")
+    assert line.at_most == Decimal("32.85")
+    assert quote.unpriced == {"NAT gateway"}
+
+
 def test_tiers_share_the_quantity(build: SimpleNamespace, quoter: Any) -> None:
     tiers = (build.rate("x", "0.05", start="100"), build.rate("x", "0.09"), build.rate("x", "0.01", start="1000"))
     line = only(quoter(build.Charge(name="x", item="x", driver="registry_gb", fixed_quantity=1500.0), rates=tiers))

@@ -47,7 +47,6 @@ aws,ECR,Storage,us-east-1,GB,0.1,golden,2024-07-01
 aws,CloudWatch Logs,Data ingested,us-east-1,GB,0.5,golden,2024-07-01
 azure,Container Registry,Storage (over 10GB),westeurope or eastus (test mixes both),GB,0.1,golden,2024-07-01
 azure,Container Registry,Registry usage (Basic),westeurope or eastus (test mixes both),days,0.16666667,golden,2024-07-01
-azure,Log Analytics,Archive data,westeurope,GB,0.026,golden,2024-08-30
 azure,Blob Storage hot LRS,Write operations,westeurope,10k operations,0.055,golden,2024-07-01
 azure,Blob Storage hot LRS,Read operations,westeurope,10k operations,0.0045,golden,2024-07-01
 azure,Log Analytics,Log data ingestion,westeurope,GB,2.99,golden,2024-08-30

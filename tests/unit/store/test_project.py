@@ -35,6 +35,7 @@ targets:
     clients: in-region
     overhead: 0.3ms
     min_replicas: 2
+    include: {nat_hour: 730, nat_gb: 12.5}
     budget: {max_monthly: 500.10, max_per_million: 4, max_p99: 80ms}
     waivers:
       - {check: monthly, until: 2026-12-31, owner: ana@example.com, reason: "migration"}
@@ -74,6 +75,7 @@ def test_reads_every_key_exactly(read):
             clients="in-region",
             overhead_ms=0.3,
             min_replicas=2,
+            include={"nat_hour": 730.0, "nat_gb": 12.5},
             budget=Budget(max_monthly=Decimal("500.10"), max_per_million=Decimal(4), max_p99_ms=80.0, max_price_age_days=60),
             waivers=(Waiver(check="monthly", until="2026-12-31", owner="ana@example.com", reason="migration"),),
             where="infercost.yml:6",
@@ -83,7 +85,7 @@ def test_reads_every_key_exactly(read):
             source=Path("small.onnx"),
             slo=Slo.parse("p99=100ms"),
             budget=Budget(max_price_age_days=60),
-            where="infercost.yml:22",
+            where="infercost.yml:23",
         ),
     )
 
@@ -125,6 +127,9 @@ def test_a_target_may_take_even_its_source_from_the_defaults(read):
         (target("clients: moon"), r"unknown place of clients 'moon'; known: internet, in-region"),
         (target("min_replicas: 0"), r"expected a whole number from 1 on, got 0"),
         (target("min_replicas: 1.5"), r"expected a whole number from 1 on, got 1\.5"),
+        (target("include: {}"), r"there is no quantity; name a rate, for example: include: \{nat_hour: 730\}"),
+        (target("include: {nat_hour: 0}"), r":3:43: expected a number above 0, got 0"),
+        (target("include: [nat_hour]"), r"expected keys such as nat_hour"),
         (target("budget: 500"), r":3:31: expected keys such as max_monthly"),
         (target("budget: {max_montly: 5}"), r":3:32: unknown key 'max_montly'; did you mean max_monthly\?"),
         (target("budget: {max_monthly: -1}"), r"expected a number above 0, got -1"),
@@ -180,6 +185,8 @@ def test_the_published_schema_is_fresh_and_accepts_the_whole_file():
         target("rps: 0"),
         target("payload_in: big"),
         target("budget: {max_monthly: -1}"),
+        target("include: {}"),
+        target("include: {nat_hour: 0}"),
         target("waivers: [{check: price_age, until: 2026-12-31, owner: a}]"),
         target("waivers: [{check: p99, until: 2026-12-31}]"),
     ],
