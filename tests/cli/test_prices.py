@@ -51,6 +51,14 @@ def test_show_prints_a_price_with_its_date_and_source():
     assert all(text in done.output for text in ("$1.408", "hour", "2026-09-22", "AWS Price List"))
 
 
+def test_show_has_the_other_modes_and_says_that_they_are_derived():
+    done = run("show", "--provider", "sagemaker", "--instance", "ml.g5.xlarge", "--kind", "batch", "--kind", "async")
+    assert done.exit_code == 0
+    assert done.stdout.count("$1.408") == 2
+    assert "derived" in done.stdout
+    assert run("show", "--kind", "batch_spot").exit_code == 2
+
+
 def test_show_as_json_and_csv():
     asked = ("show", "--provider", "sagemaker", "--instance", "ml.g5.xlarge", "--kind", "realtime", "--format")
     (row,) = json.loads(run(*asked, "json").stdout)["rows"]

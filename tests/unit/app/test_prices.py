@@ -68,6 +68,25 @@ def test_rates_for_all_regions_belong_to_each():
     assert row.region == "*"
 
 
+def test_a_price_for_all_regions_of_one_cloud_is_none_of_another():
+    rows = show(regions=["us-east-1"], kinds=["rate"])
+    assert {row.provider for row in rows} == {"sagemaker"}
+
+
+def test_a_rate_that_no_bill_has_by_itself_says_how_it_gets_there():
+    (nat,) = show(providers=["sagemaker"], names=["nat_hour"])
+    assert "--include" in nat.note
+    (logs,) = show(providers=["sagemaker"], names=["logs_ingest_gb"])
+    assert logs.note == ""
+
+
+@pytest.mark.parametrize("kind", ["async", "batch"])
+def test_other_modes_are_shown_with_how_their_price_came_to_be(kind):
+    (row,) = show(providers=["sagemaker"], names=["ml.m5.xlarge"], kinds=[kind])
+    assert (row.price, row.flag) == (Decimal("0.23"), "D")
+    assert "real-time price" in row.note
+
+
 def test_a_flag_is_explained():
     (row,) = show(providers=["azureml"], names=["Standard_NC6s_v2"])
     assert row.price is None
