@@ -80,7 +80,7 @@ def load_traffic(
 
 def describe_traffic(workload: Workload) -> TrafficReport:
     """What was understood, in few numbers and about a hundred stretches."""
-    fewest = workload.duration_s / _STRETCHES
+    fewest = max(workload.duration_s / _STRETCHES, min(workload.pattern.finest_s, workload.duration_s))
     stretch = float(next((step for step in _STRETCH_S if step >= fewest), 86400 * -(-fewest // 86400)))
     stretch = min(stretch, workload.duration_s)
     counts = workload.expected_counts(stretch)

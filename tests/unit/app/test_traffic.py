@@ -115,8 +115,8 @@ def test_columns():
 def test_a_report(folder):
     report = describe_traffic(load_traffic("t.csv", classes="a=1x1,b=1x3"))
     assert (report.resolution, report.peak_at_s, report.peak_rps) == ("counts of 1 h", 23 * 3600, 24)
-    assert report.stretch_s == 1800
-    assert report.rps == pytest.approx([1 + h // 2 % 24 for h in range(96)])
+    assert report.stretch_s == 3600
+    assert report.rps == pytest.approx([1 + h % 24 for h in range(48)])
     assert report.work.startswith("a 50 % of requests, 0.5 times the mean work")
     assert (report.dispersion, report.dispersion_overall) == (1, None)
 

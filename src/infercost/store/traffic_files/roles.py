@@ -101,7 +101,9 @@ def _time(where: str, names: Sequence[str], columns: TrafficColumns, *, headed: 
 
 
 def _no_time(where: str, names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:6]) + (" …" if len(names) > 6 else "")
+    shown = ", ".join(repr(name if len(name) < 31 else f"{name[:29]}…") for name in names[:6]) + (
+        " …" if len(names) > 6 else ""
+    )
     return (
         f"{where}: no column is named like a time (there {'are' if len(names) > 1 else 'is'} {shown}); "
         "choose one: --traffic-column time=NAME, or for counts without times: --traffic-column count=NAME,bin=1m"

@@ -127,7 +127,13 @@ class Rows:
             blank = np.isnan(counts) & (values.astype("str") == "").to_numpy()
             self._blanks += int(blank.sum())
             counts[blank] = 0.0
-        self._refuse(~np.isfinite(counts), values, rows, name, ("is no number of requests", "write 0, or drop the line"))
+        self._refuse(
+            ~np.isfinite(counts),
+            values,
+            rows,
+            name,
+            ("is no number of requests", "write a plain one (1234, or 0), or drop the line"),
+        )
         self._refuse(counts < 0, values, rows, name, ("is negative, which requests cannot be", "mend or drop the line"))
         return counts
 

@@ -186,7 +186,7 @@ TEN = "".join(f"{i},{i}\n" for i in range(10))
         (b"PK\x03\x04....", "a zip archive or a spreadsheet"),
         (b"time,requests\n\x00\x01\x02", "binary file"),
         ("time,requests\n0,5\n1,-3\n", "t.csv, line 3: requests '-3' is negative, .*; mend or drop the line"),
-        ("time,requests\n0,5\n1,NaN\n", "line 3: requests 'NaN' is no number of requests; write 0"),
+        ("time,requests\n0,5\n1,NaN\n", "line 3: requests 'NaN' is no number of requests; write a plain one"),
         ("time,requests\n0,5\n1,\n", "line 3: requests an empty cell is no number"),
         ("time,requests\n0,5\n1,inf\n", "line 3: requests 'inf' is no number"),
         ("time,requests\n0,5\n1,many\n", "line 3: requests 'many' is no number"),
