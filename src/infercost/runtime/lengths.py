@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     Measure = Callable[[ModelFacts, float, Callable[[Progress], None]], Profile]
 
 SIZES_MEASURED = 5
-"""Straight lines between five well-chosen sizes are within 2 % of a transformer's cost on average."""
+"""Straight lines between five well-chosen sizes lie about 1 % above a transformer's cost, where attention's own part
+is as large as the rest at some thousand tokens; more where it is so at a few hundred."""
 
 
 _EVEN_SHARE = 0.4

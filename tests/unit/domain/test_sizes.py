@@ -61,6 +61,20 @@ def test_the_sizes_chosen_are_the_best_of_all_choices() -> None:
     assert math.isclose(error(nodes(some, 4)), min(map(error, every)))
 
 
+@pytest.mark.parametrize("text", ["lognormal:mean=64,p99=384", "lognormal:mean=128,cv=0.6,max=512", "uniform:low=16,high=512"])
+@pytest.mark.parametrize("batch", [1, 4, 16])
+def test_five_sizes_follow_a_transformer_within_two_percent_and_from_above(text: str, batch: int) -> None:
+    some = parse_sizes("seq", text)
+    measured = nodes(some, 5)
+
+    def cost(size: int) -> float:
+        return 1 + 0.01 * size * (1 + size / 1000)
+
+    by_weights = sum(w * cost(size) for w, size in zip(some.weights(measured, batch), measured, strict=True))
+    exact = sum(s * cost(v) for v, s in zip(some.values, some.of_longest(batch), strict=True))
+    assert exact <= by_weights * (1 + 1e-9) <= 1.02 * exact
+
+
 @given(st.floats(16, 500), st.floats(1.2, 10))
 def test_a_lognormal_has_the_mean_and_the_percentile_it_was_asked_for(mean: float, ratio: float) -> None:
     some = parse_sizes("seq", f"lognormal:mean={mean},p99={mean * ratio}")
