@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from infercost.registry import all_providers
+from infercost.store.pricebook import load_catalog
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,3 +46,11 @@ def test_estimated_modes_are_those_that_the_book_has(provider):
     assert rules["realtime"] == provider.hosting.billing_granularity_s
     assert not provider.serverless or rules["serverless"] == provider.serverless.billing_granularity_s
     assert all(mode.source.strip() for mode in provider.modes)
+
+
+@pytest.mark.parametrize("provider", all_providers(), ids=lambda provider: provider.name)
+def test_priced_modes_have_offers_and_refreshed_ones_wait_for_them(provider):
+    offered = {offer.kind for offer in load_catalog(provider.catalog_package, every_mode=True).offers}
+    said = {mode.name: mode.prices for mode in provider.modes}
+    assert {name for name, prices in said.items() if prices in ("estimated", "priced") and name.isidentifier()} == offered
+    assert not offered & {name for name, prices in said.items() if prices in ("refreshed", "shown", "missing")}
