@@ -12,6 +12,7 @@ from infercost.domain.estimate import Band
 from infercost.engine.money import unit_cost
 from infercost.engine.planner.bill import MonthlyBill, Shares, bill, month_of
 from infercost.engine.planner.play import replayed, tightest
+from infercost.engine.planner.search import billed
 from infercost.engine.planner.timeline import course
 from infercost.engine.ranking import Contender, rank
 from infercost.engine.wording import amount
@@ -71,9 +72,8 @@ def priced(
     choice, played = confirmed.found.choice, confirmed.played
     screened = confirmed.found.screened
     duration = screen.demand.duration_s
-    rounding = screened.mean_replicas - screened.flow.billed_s / duration
     shares = Shares(
-        billed=played.replica_seconds / duration + rounding,
+        billed=billed(confirmed.found, played, screen),
         busy=played.busy_seconds / duration,
         starting=screened.flow.starting_s / duration,
         tail=screened.flow.tail_s / duration,
@@ -81,7 +81,7 @@ def priced(
     place = site.cheapest(shares.billed)
     setting = choice.setting
     made = bill(place, shares, setting.provenance, f"{shares.billed:.4g} replicas in the mean × 730 h, the part that was busy")
-    month = _band(place, made, outlook, confirmed.found.screened.mean_replicas, shares.billed)
+    month = _band(place, made, outlook, screened.mean_replicas, shares.billed)
     policy = Policy(
         rank=0,
         tie_group=0,
@@ -121,12 +121,12 @@ def priced(
     return Planned(policy, place.offer, made.unknown, place.quote.unpriced, confirmed, place.offer.price)
 
 
-def _band(place: Place, made: MonthlyBill, outlook: Outlook, screened: float, billed: float) -> Band:
+def _band(place: Place, made: MonthlyBill, outlook: Outlook, screened: float, played: float) -> Band:
     """The bill at both ends; the fluid model's small error at the likely end is taken out of them."""
-    low, _ = month_of(place, outlook.low * billed / screened)
+    low, _ = month_of(place, outlook.low * played / screened)
     high = None
     if outlook.high is not None:
-        known, missing = month_of(place, outlook.high * billed / screened)
+        known, missing = month_of(place, outlook.high * played / screened)
         high = None if missing is None else max(known + missing, made.cost)
     return Band(min(low, made.cost), made.cost, high)
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, inf, log
+from math import exp, log
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 from infercost.engine.planner.bounds import carried_rps
+from infercost.engine.planner.exploring import Able, probe
 from infercost.engine.planner.play import play
-from infercost.engine.planner.search import explore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from infercost.engine.planner.choices import Line
     from infercost.engine.planner.screening import Screen
     from infercost.engine.planner.search import Confirmed
     from infercost.engine.planner.settings import Setting
@@ -141,14 +140,14 @@ def outlook(confirmed: Confirmed, siblings: Sequence[Setting], site: Site, scree
     found = confirmed.found
     setting, likely = found.choice.setting, found.screened.mean_replicas
     band = 1 + setting.band
-    low = _tuned(confirmed, setting, site, screen, 1 / band, found.monthly)
+    low = _tuned(confirmed, setting, site, screen, 1 / band)
     others = sorted(
         (s for s in siblings if s.name != setting.name),
         key=lambda s: (-_carried(s, screen, band), s.name),
     )
     high = None
     for candidate in (setting, *others[:_OTHERS]):
-        high = _tuned(confirmed, candidate, site, screen, band, inf)
+        high = _tuned(confirmed, candidate, site, screen, band)
         if high is not None:
             break
     return Outlook(
@@ -160,17 +159,12 @@ def outlook(confirmed: Confirmed, siblings: Sequence[Setting], site: Site, scree
     )
 
 
-def _tuned(confirmed: Confirmed, setting: Setting, site: Site, screen: Screen, factor: float, threshold: float) -> float | None:
+def _tuned(confirmed: Confirmed, setting: Setting, site: Site, screen: Screen, factor: float) -> float | None:
     """Mean replicas of the cheapest policy of the same kind (or fixed) at another service time; None without one."""
     carried = _carried(setting, screen, factor)
     if carried <= 0:
         return None
-    kinds = (confirmed.found.choice.kind, ("", ""))
-
-    def keep(line: Line) -> bool:
-        return line.kind in kinds and line.routing == confirmed.found.choice.routing
-
-    found, _ = explore(setting, carried, site, screen, threshold, keep, factor)
+    found = probe(Able(setting, carried), site, screen, kinds=(confirmed.found.choice.kind, ("", "")), factor=factor)
     error = _error(confirmed.severity, confirmed.found.screened.severity)
     holding = [f for f in found if f.screened.severity * error <= 1]
     return min(holding, key=lambda f: f.order).screened.mean_replicas if holding else None

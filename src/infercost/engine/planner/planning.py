@@ -166,13 +166,13 @@ def _planned(
 ) -> list[Planned]:
     """The confirmed policies with their bills; the cheapest of each cloud with its odds played out."""
     wanted: list[tuple[float, Confirmed, int]] = []
-    room = min(budget.plays, int(budget.requests / max(screen.demand.requests, 1))) - outcome.simulated
+    room = budget.room(screen.demand.requests) - outcome.simulated
     for one in outcome.hunts:
-        best = sorted(one.confirmed.items(), key=lambda item: item[1].found.order)[: one.top]
+        best = sorted(one.confirmed.items(), key=lambda item: item[1].order)[: one.top]
         for place, (key, confirmed) in enumerate(best):
             plays = min(_LEADER_PLAYS, max(room, 0)) if place == 0 else 0
             room -= plays
-            wanted.append((one.bounds[key], confirmed, plays))
+            wanted.append((one.explored.bounds[key], confirmed, plays))
     by_key: dict[Key, list[Setting]] = {}
     for setting in settings:
         by_key.setdefault((setting.provider, setting.instance_type), []).append(setting)
@@ -230,7 +230,9 @@ def _remarks(outcome: Outcome, slo: Slo, demand: Demand) -> list[str]:
     remarks = []
     if not slo.targets:
         remarks.append("no SLO was given: planned so that 99.9 % of the requests are answered within 60 s")
-    remarks += [f"no policy on {one.provider} that was simulated keeps the SLO" for one in outcome.hunts if not one.confirmed]
+    remarks += [
+        f"no policy on {one.explored.provider} that was simulated keeps the SLO" for one in outcome.hunts if not one.confirmed
+    ]
     if demand.duration_s < 86_400:
         remarks.append("the traffic covers less than a day: the month's cost takes it to go on like that")
     return remarks

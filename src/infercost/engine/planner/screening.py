@@ -12,7 +12,7 @@ from infercost.engine.planner.flow import STATE, rows_needed
 from infercost.engine.planner.scaler import autoscaler_of
 from infercost.engine.planner.settings import tables
 from infercost.engine.simulate.arrivals import streams
-from infercost.engine.simulate.simulation import _scaling
+from infercost.engine.simulate.simulation import open_scaling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +119,7 @@ class Screen:
             steps_a_tick,
             demand.duration_s,
             self.station(choice.setting.slowed(factor), pooled=choice.pooled),
-            _scaling(autoscaler, tick_s, 0.0, choice.initial, self.start_key),
+            open_scaling(autoscaler, tick_s, 0.0, choice.initial, self.start_key),
             choice.initial,
             np.empty(shape),
             np.empty(max(choice.limits.max, choice.initial) + 1),
