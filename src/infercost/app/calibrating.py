@@ -55,6 +55,11 @@ def calibrate_profile(
         UnknownNameError: the hardware table has no such instance.
     """
     measured, profile = _profile(there), _profile(reference)
+    if measured.served is not None or profile.served is not None:
+        raise UsageError(
+            "an endpoint's latencies have network and server in them; calibrate with a profile of the model file, or with "
+            "the endpoint's own metric: infercost calibrate number --help"
+        )
     name = instance or measured.machine.instance_type
     if name is None:
         raise UsageError("the profile does not say which instance it was taken on; add --instance sagemaker:ml.c7i.xlarge")
@@ -66,7 +71,7 @@ def calibrate_profile(
     readings = [
         Reading(
             metric="latency_ms",
-            value=point.latency_ms.typical,
+            value=point.service_ms,
             batch=point.batch,
             threads=point.threads if point.device == "cpu" else None,
             instance=name,
@@ -75,7 +80,7 @@ def calibrate_profile(
             date=measured.created[:10],
         )
         for point in measured.points
-        if point.latency_ms.typical > 0
+        if point.service_ms > 0
     ]
     machines = [] if measured.ceilings is None else [_machine(name, measured.ceilings, measured.created[:10])]
     return _take_in(readings, profile, path, machines=machines)

@@ -13,7 +13,7 @@ from infercost.domain.diagnosis import Diagnosis, Limits, Software
 from infercost.domain.errors import ArtifactError, InfercostError, UnknownNameError, UsageError
 from infercost.domain.hardware import Ceilings
 from infercost.domain.microbench import Microbenchmarks
-from infercost.domain.profile import RawLatencies
+from infercost.domain.profile import RawLatencies, Served
 from infercost.domain.statistics import min_samples
 from infercost.store.artifacts import load_profile, save
 from infercost.store.calibration import CALIBRATION_FILE, read_calibration
@@ -112,6 +112,13 @@ def test_taking_in_the_same_profile_twice_changes_nothing():
 def test_profiles_of_different_models_are_refused():
     with pytest.raises(UsageError, match=r"not the same file.*infercost profile MODEL"):
         calibrating.calibrate_profile(there(), reference=OTHER)
+
+
+def test_an_endpoints_profile_calibrates_nothing():
+    served = Served(protocol="open-inference-v2", path="/v2/models/m", server="s", platform="p", loopback=True, requests=9)
+    for pair in ((replace(there(), served=served), HERE), (there(), replace(HERE, served=served))):
+        with pytest.raises(UsageError, match="an endpoint's latencies have network and server in them"):
+            calibrating.calibrate_profile(pair[0], reference=pair[1])
 
 
 def test_a_profile_without_its_instance_is_refused_unless_it_is_given():
