@@ -10,9 +10,12 @@ from infercost.domain.errors import UsageError
 from infercost.domain.traffic import Slo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from infercost.app.pricing import Question
     from infercost.domain.estimate import Estimate
+    from infercost.domain.profile import Profile
     from infercost.domain.project import Target
 
 
@@ -91,25 +94,41 @@ def run(
 ) -> Estimate:
     """Check every option before anything slow begins, then profile if needed, then price."""
     from infercost import app
+
+    money = {"prices": prices, "discounts": discounts, "currency": currency, "fx": fx}
+    measuring = {"dim": dim, "inputs": inputs, "trust": trust, "budget": budget, "device": device, "fresh": fresh}
+    question, measured = prepare(target, money, measuring, quiet=quiet)
+    return app.answer(question, measured)
+
+
+def prepare(target: Target, money: Mapping[str, Any], measuring: Mapping[str, Any], *, quiet: bool) -> tuple[Question, Profile]:
+    """The checked question that a target asks, then its profile, which is measured if needed.
+
+    Args:
+        target: what is asked.
+        money: ``prices``, ``discounts``, ``currency`` and ``fx`` as given.
+        measuring: ``dim``, ``inputs``, ``trust``, ``budget``, ``device`` and ``fresh`` as given.
+        quiet: no progress.
+    """
+    from infercost import app
     from infercost.app import project
     from infercost.cli import _output as output
 
-    dims, where = options.parse_dims(dim), options.parse_device(device)
+    dims, where = options.parse_dims(measuring["dim"]), options.parse_device(measuring["device"])
     with project.telling(target):
-        asked = project.arguments(target)
-        question = app.ask(**asked, prices=prices, discounts=discounts, currency=currency, fx=fx)
+        question = app.ask(**project.arguments(target), **money)
         with output.progress(quiet=quiet) as on_progress:
             measured = app.load_or_profile(
                 target.source,
                 dims=dims,
-                inputs=inputs,
-                trust=trust,
-                budget_s=budget,
+                inputs=measuring["inputs"],
+                trust=measuring["trust"],
+                budget_s=measuring["budget"],
                 device=where,
-                use_cache=not fresh,
+                use_cache=not measuring["fresh"],
                 on_progress=on_progress,
             )
-    return app.answer(question, measured)
+    return question, measured
 
 
 def exit_code(estimated: Estimate) -> int:

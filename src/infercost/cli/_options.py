@@ -34,6 +34,9 @@ Config = Annotated[
         "--config", metavar="FILE", help="The project file. [default: infercost.yml, if it is here]", envvar="INFERCOST_CONFIG"
     ),
 ]
+TargetName = Annotated[
+    str | None, typer.Option("--target", metavar="NAME", help="A target of the project file. [default: the only one]")
+]
 Rps = Annotated[
     float | None,
     typer.Option(

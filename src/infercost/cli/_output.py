@@ -116,3 +116,15 @@ def progress(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
     with bar:
         task = bar.add_task("measuring", total=None)
         yield lambda p: bar.update(task, description=p.detail or p.stage, completed=p.done, total=p.total)
+
+
+@contextmanager
+def spinner(text: str, *, quiet: bool) -> Iterator[None]:
+    """A sign of life on stderr when that is a terminal; otherwise nothing."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield

@@ -71,6 +71,17 @@ Classes = Annotated[
     ),
 ]
 
+PageFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="table, json, markdown, csv or html. [default: table, or by --out's ending]",
+        envvar="INFERCOST_FORMAT",
+    ),
+]
+
 
 def read_traffic(
     source: str,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from infercost.cli import _options as options
@@ -13,9 +11,7 @@ def estimate(
     source: options.ModelOrProfile = None,
     rps: options.Rps = None,
     slo: options.Slos = None,
-    target: Annotated[
-        str | None, typer.Option("--target", metavar="NAME", help="A target of the project file. [default: the only one]")
-    ] = None,
+    target: options.TargetName = None,
     config: options.Config = None,
     region: options.Regions = None,
     provider: options.Providers = None,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from infercost.domain.capacity import CapacityPlan, Crossover, Policy
     from infercost.domain.estimate import Band
     from infercost.render import View
+    from infercost.render.csv import Cell
 
 _POLICY = (
     *("rank", "tie_group", "provider", "region", "mode", "instance_type", "accelerator", "currency"),
@@ -42,7 +43,7 @@ def points(value: Crossover, view: View) -> str:  # noqa: ARG001 - one signature
     return text(_POINT, rows)
 
 
-def _policy(policy: Policy) -> dict[str, object]:
+def _policy(policy: Policy) -> dict[str, Cell]:
     own = ("rank", "tie_group", "provider", "region", "mode", "instance_type", "accelerator", "routing", "attainment")
     more = ("dropped", "slo_holds", "slo_probability", "utilization", "idle_share", "compared", "bound", "provenance", "band")
     serving, replicas, latency = policy.serving, policy.replicas, policy.latency_ms
@@ -57,5 +58,5 @@ def _policy(policy: Policy) -> dict[str, object]:
     )
 
 
-def _band(name: str, band: Band | None) -> dict[str, object]:
+def _band(name: str, band: Band | None) -> dict[str, Cell]:
     return {f"{name}_{end}": None if band is None else getattr(band, end) for end in ("low", "likely", "high")}

@@ -170,7 +170,10 @@ def _bill(policy: Policy, currency: str) -> str:
 
 
 def _notes(value: CapacityPlan) -> str:
-    parts = [("Search", digest.search(value.search, value.currency)), ("Prices", common.prices(value))]
+    parts: list[tuple[str, Sequence[str]]] = [
+        ("Search", digest.search(value.search, value.currency)),
+        ("Prices", common.prices(value)),
+    ]
     if value.policies:
         parts.append(("What the simulation rests on", digest.assumptions(value.policies[0])))
     parts += [("Traffic", value.workload.notes), ("Not priced", value.not_priced), ("Warnings", value.warnings)]

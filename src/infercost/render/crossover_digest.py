@@ -34,12 +34,12 @@ def grid(value: Crossover) -> tuple[list[str], list[list[str]]]:
     for (provider, mode), points in by_key.items():
         cells = []
         for n in value.requests_per_day:
-            point = points.get(n)
-            if point is None or point.per_month is None:
+            there = points.get(n)
+            if there is None or there.per_month is None:
                 cells.append("-")
             else:
                 mark = "*" if best.get((provider, n)) == mode else ""
-                cells.append(f"{mark}{figures.amount(point.per_month.likely)}")
+                cells.append(f"{mark}{figures.amount(there.per_month.likely)}")
         rows.append([figures.clean(provider), title(mode), *cells])
     return header, rows
 

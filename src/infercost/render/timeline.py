@@ -31,7 +31,8 @@ def strips(policy: Policy, view: View) -> list[str]:
     width = max(min(view.width - _MARGIN - 1, len(points)), 10)
     ramp = _BLOCKS if view.color else _PLAIN
     lines = [*_strip("requests a second", _spread(points, width, lambda p: p.rps), ramp)]
-    ready = _spread(points, width, lambda p: p.replicas)
+    # A mean over a stretch in which a replica came or went is not a whole one.
+    ready = [float(round(value)) for value in _spread(points, width, lambda p: p.replicas)]
     lines += _strip("replicas in service", ready, ramp, whole=True)
     lines += _strip("requests waiting, mean", _spread(points, width, lambda p: p.waiting), ramp)
     lines.append(_late(points, width))
