@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from infercost.domain.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Counts", "Even", "Poisson", "TrafficSource", "counts", "even", "poisson", "read_arrivals"]
+__all__ = ["Counts", "Drawn", "Even", "Poisson", "TrafficSource", "counts", "draw", "even", "poisson", "read_arrivals"]
 
 
 @runtime_checkable
@@ -28,6 +28,31 @@ class TrafficSource(Protocol):
     def arrivals_s(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Sorted seconds from the start."""
         ...
+
+
+@runtime_checkable
+class SizedSource(Protocol):
+    """A traffic source whose requests differ in size."""
+
+    def work(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+        """Relative work of each of its ``n`` requests, 1 in the mean."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Traffic whose arrivals are fixed and checked: what many simulations share."""
+
+    times_s: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    """Relative work of each request; empty where all are alike."""
+    duration_s: float
+    from_zero: bool
+    """Whether the traffic begins at 0; else the clock starts at the tick before the first arrival."""
+
+    def arrivals_s(self, rng: np.random.Generator) -> NDArray[np.float64]:  # noqa: ARG002 - drawn already
+        """See :class:`TrafficSource`."""
+        return self.times_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +128,37 @@ def counts(requests: ArrayLike, bin_s: float) -> Counts:
     return Counts(numbers.astype(np.int64), float(bin_s))
 
 
-def read_arrivals(traffic: ArrayLike | TrafficSource, rng: np.random.Generator) -> tuple[NDArray[np.float64], float]:
-    """Checked arrivals in seconds, and when the traffic ends.
+def draw(traffic: ArrayLike | TrafficSource, *, work: ArrayLike | None = None, seed: int = 0) -> Drawn:
+    """Draw and check the arrivals once for many simulations: ``simulate`` gives with them what it gives with ``traffic``.
+
+    Args:
+        traffic: as of ``simulate``.
+        work: likewise.
+        seed: that of the simulations.
 
     Raises:
-        UsageError: there is none, or it is not sorted, finite and from 0 on.
+        UsageError: as ``simulate``.
     """
+    return read_arrivals(traffic, work, streams(seed))
+
+
+def streams(seed: int) -> list[np.random.SeedSequence]:
+    """The independent sources of a simulation's random numbers: arrivals, services, routing, starts, sizes."""
+    return np.random.SeedSequence(seed).spawn(5)
+
+
+def read_arrivals(traffic: ArrayLike | TrafficSource, work: ArrayLike | None, seeds: list[np.random.SeedSequence]) -> Drawn:
+    """Checked arrivals in seconds, their sizes, and when the traffic ends.
+
+    Raises:
+        UsageError: there is none, it is not sorted, finite and from 0 on, or the work does not fit it.
+    """
+    if isinstance(traffic, Drawn):
+        return traffic if work is None else replace(traffic, sizes=_sizes(work, len(traffic.times_s)))
     if isinstance(traffic, TrafficSource):
-        times, end = traffic.arrivals_s(rng), traffic.duration_s
+        times, end = traffic.arrivals_s(np.random.default_rng(seeds[0])), traffic.duration_s
+        if work is None and isinstance(traffic, SizedSource):
+            work = traffic.work(np.random.default_rng(seeds[4]), len(times))
     else:
         times = np.require(traffic, dtype=np.float64, requirements=["C", "A"])
         if times.ndim != 1:
@@ -120,7 +168,18 @@ def read_arrivals(traffic: ArrayLike | TrafficSource, rng: np.random.Generator) 
         raise UsageError("there are no arrivals to simulate")
     if len(times):
         _check_times(times)
-    return times, end
+    return Drawn(times, _sizes(work, len(times)), end, isinstance(traffic, TrafficSource))
+
+
+def _sizes(work: ArrayLike | None, requests: int) -> NDArray[np.float64]:
+    if work is None:
+        return np.empty(0)
+    sizes = np.require(work, dtype=np.float64, requirements=["C", "A"])
+    if sizes.shape != (requests,):
+        raise UsageError(f"work must hold one number a request: {requests} of them, got an array of shape {sizes.shape}")
+    if not np.isfinite(sizes).all() or (sizes <= 0).any():
+        raise UsageError("the work of a request must be a number above 0, 1 for an average one")
+    return sizes
 
 
 def _check_times(times: NDArray[np.float64]) -> None:

@@ -1,318 +1,287 @@
-"""The kernel for one shared queue: replicas that come free take what waits, first come first served.
+"""The kernel for one shared queue: workers that come free take what waits, first come first served.
 
 Requests start in the order in which they arrived, so the simulation steps from start to start instead of
-from event to event: the next batch starts when a replica is free and the batch is full or its first request
+from event to event: the next batch starts when a worker is free and the batch is full or its first request
 has waited long enough. What the autoscaler does before that moment is done first. Nothing is approximated.
 """
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from infercost.engine.simulate.fleet import (
+from infercost.engine.simulate.books import (
     ACTIVE,
+    BATCHES,
     BUSY,
     CAME,
     CAME_SUM,
     DONE,
     DONE_SUM,
+    FIRST,
     FROM_S,
-    MAX_ROWS,
+    LAST_END,
     ROWS,
-    TURNED_AWAY,
+    SEEN,
+    TICKS,
     Books,
-    Fleet,
-    Scaling,
-    close_bucket,
-    last_end,
-    next_ready,
-    room,
-    settle,
-    tick,
-    welcome,
 )
-from infercost.engine.simulate.history import COLUMNS
-from infercost.engine.simulate.policies import Memory
+from infercost.engine.simulate.fleet import LANE, Fleet, Scaling, next_ready, scales, welcome
+from infercost.engine.simulate.serving import (
+    ENDED,
+    GAVE_UP,
+    LATENCY_MAX,
+    LATENCY_SUM,
+    MORE_REPLICAS,
+    MORE_ROWS,
+    WAIT_MAX,
+    WAIT_SUM,
+    WITHIN_LIMIT,
+    Queue,
+    Records,
+    Serving,
+    bin_of,
+    note,
+)
+from infercost.engine.simulate.ticking import MAX_ROWS, finish, tick
 from infercost.engine.simulate.tournament import replay
-from infercost.engine.simulate.variates import Draws, draw
+from infercost.engine.simulate.variates import draw
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
-class Serving(NamedTuple):
-    """What is simulated, beside the autoscaler."""
-
-    service: Draws
-    service_key: np.uint64
-    routing_key: np.uint64
-    max_batch: int
-    max_delay_s: float
-    replicas: int
-    limit: int
-    """Most requests in the system."""
-    refuses_at_zero: bool
-    """Whether a request that finds no replica in service is dropped."""
-    least_outstanding: bool
-    """How own queues are chosen: by the fewest requests, else at random."""
-    horizon_s: float
-    """When the traffic ends."""
-
-
-class Records(NamedTuple):
-    """Where a kernel writes; the caller allocates them, in memory that is cheap to touch first."""
-
-    wait_s: NDArray[np.float64]
-    latency_s: NDArray[np.float64]
-    """NaN for dropped requests, as the wait."""
-    batch_sizes: NDArray[np.int32]
-    """As many as requests; empty where a batch is one request."""
-
-
-class Outcome(NamedTuple):
-    """What a kernel returns."""
-
-    batches: int
-    history: NDArray[np.float64]
-    billed_s: float
-    end_s: float
-    ended: bool
-    """False when the simulation gave up."""
-
-
-def count_arrivals(arrivals: NDArray[np.float64], seen: int, until_s: float, sums: NDArray[np.float64]) -> int:
-    """Enter the arrivals before ``until_s`` into the books; returns the first that is not."""
-    start, total, first = sums[FROM_S], 0.0, seen
+def count_arrivals(arrivals: NDArray[np.float64], until_s: float, books: Books) -> None:
+    """Enter the arrivals before ``until_s`` into the books."""
+    first = seen = books.counts[SEEN]
+    start, total = books.sums[FROM_S], 0.0
     while seen < len(arrivals) and arrivals[seen] < until_s:
         total += arrivals[seen] - start
         seen += 1
-    sums[CAME] += seen - first
-    sums[CAME_SUM] += total
-    return seen
+    books.sums[CAME] += seen - first
+    books.sums[CAME_SUM] += total
+    books.counts[SEEN] = seen
 
 
 def batch_start(
-    arrivals: NDArray[np.float64], first: int, free_s: float, max_batch: int, max_delay_s: float
+    arrivals: NDArray[np.float64], first: int, count: int, free_s: float, max_batch: int, max_delay_s: float
 ) -> tuple[float, int]:
-    """When the batch that begins with request ``first`` starts, and how many it takes."""
+    """When the batch that begins with request ``first`` of ``count`` starts, and how many it takes."""
     due = arrivals[first] + max_delay_s
     last = first + max_batch - 1
-    if last < len(arrivals):
+    if last < count:
         full = arrivals[last]
         if full <= due or full <= free_s:
             return max(free_s, full), max_batch
     start = max(free_s, due)
     last = first + 1
-    while last < len(arrivals) and arrivals[last] <= start:
+    while last < count and arrivals[last] <= start:
         last += 1
     return start, last - first
 
 
-def serve_singles(
-    until_s: float, arrivals: NDArray[np.float64], first: int, serving: Serving, fleet: Fleet, books: Books, records: Records
-) -> int:
-    """Start every request that starts before ``until_s``, one a batch; returns the next request."""
-    key, done, load, tree = fleet.key, fleet.done, fleet.load, fleet.tree
-    wait_s, latency_s, service = records.wait_s, records.latency_s, serving.service
-    bucket = books.sums[FROM_S]
-    busy, ends, before = 0.0, 0.0, first
+def weight(work: NDArray[np.float64], first: int, size: int, padded: bool) -> float:
+    """How long the batch of these requests takes, relative to one of average requests."""
+    if len(work) == 0:
+        return 1.0
+    total = largest = 0.0
+    for request in range(first, first + size):
+        total += work[request]
+        largest = max(largest, work[request])
+    return largest if padded else total / size
+
+
+def serve_singles(until_s: float, serving: Serving, fleet: Fleet, books: Books, records: Records) -> None:
+    """Start every request that starts before ``until_s``, one a batch."""
+    key, tree, done, load = fleet.key, fleet.tree, fleet.done, fleet.load
+    arrivals, weighted, bucket = serving.arrivals, len(serving.work) > 0, books.sums[FROM_S]
+    first = before = books.counts[FIRST]
+    busy, ends, latest = 0.0, 0.0, books.sums[LAST_END]
     while first < len(arrivals):
         slot = tree[1]
-        arrival = arrivals[first]
-        start = max(key[slot], arrival)
+        start = max(key[slot], arrivals[first])
         if start >= until_s:
             break
-        seconds = draw(service, serving.service_key, first, 1)
+        seconds = draw(serving.service, serving.service_key, first, 1)
+        if weighted:
+            seconds *= serving.work[first]
         end = start + seconds
-        wait_s[first] = start - arrival
-        latency_s[first] = end - arrival
+        note(records, first, start - arrivals[first], end - arrivals[first])
         first += 1
-        key[slot] = end
-        done[slot] = end
-        load[slot] = 1
+        key[slot], done[slot], load[slot] = end, end, 1
         replay(tree, key, slot)
         busy += seconds
         ends += end - bucket
+        latest = max(latest, end)
+    books.counts[FIRST] = books.counts[BATCHES] = first
+    enter(books, busy, first - before, ends, latest)
+
+
+def enter(books: Books, busy: float, served: int, ends: float, latest: float) -> None:
+    """Enter services that have begun into the books."""
     books.sums[BUSY] += busy
-    books.sums[DONE] += first - before
+    books.sums[DONE] += served
     books.sums[DONE_SUM] += ends
-    return first
+    books.sums[LAST_END] = latest
 
 
-def serve_batches(
-    until_s: float,
-    arrivals: NDArray[np.float64],
-    first: int,
-    batches: int,
-    serving: Serving,
-    fleet: Fleet,
-    books: Books,
-    records: Records,
-) -> tuple[int, int]:
-    """Start every batch that starts before ``until_s``; returns the next request and the batches so far."""
-    key, done, load, tree = fleet.key, fleet.done, fleet.load, fleet.tree
-    service, bucket = serving.service, books.sums[FROM_S]
-    busy, ends, before = 0.0, 0.0, first
+def line_up(fleet: Fleet) -> int:
+    """Sort the times at which workers come free into the lane; returns how many, rounded up to a multiple of 8."""
+    lane, count = fleet.lane, 0
+    for slot in range(len(fleet.key)):
+        free = fleet.key[slot]
+        if free < inf:
+            place = count
+            while place > 0 and lane[place - 1] > free:
+                lane[place] = lane[place - 1]
+                place -= 1
+            lane[place] = free
+            count += 1
+    wide = (count + 7) // 8 * 8
+    for place in range(count, wide + 1):
+        lane[place] = inf
+    return wide
+
+
+def stand_down(fleet: Fleet) -> None:
+    """Give the times in the lane back to the workers in service, the soonest to the lowest slot, and plant the tree anew."""
+    key, tree, size, count = fleet.key, fleet.tree, len(fleet.key), 0
+    for slot in range(size):
+        if key[slot] < inf:
+            key[slot] = fleet.done[slot] = fleet.lane[count]
+            fleet.load[slot] = 1
+            count += 1
+    for node in range(size - 1, 0, -1):
+        left, right = tree[2 * node], tree[2 * node + 1]
+        tree[node] = left if key[left] <= key[right] else right
+
+
+def serve_in_line(until_s: float, serving: Serving, fleet: Fleet, books: Books, records: Records) -> None:
+    """The same as :func:`serve_singles` for at most ``LANE`` workers of whom nobody needs to know which is which.
+
+    The times at which they come free stand in a sorted line. A new one is put in by a comparison with its two
+    neighbours at every place, which processors do several of at a time and without a branch.
+    """
+    lane, wide = fleet.lane, line_up(fleet)
+    wait_s, latency_s, histogram, totals = records.wait_s, records.latency_s, records.histogram, records.totals
+    arrivals, work, service, counter = serving.arrivals, serving.work, serving.service, serving.service_key
+    keeps, weighted, limit = len(latency_s) > 0, len(work) > 0, records.limit_s
+    bucket, first = books.sums[FROM_S], books.counts[FIRST]
+    busy = ends = within = latencies = waits = 0.0
+    slowest, longest, latest, before = totals[LATENCY_MAX], totals[WAIT_MAX], books.sums[LAST_END], first
     while first < len(arrivals):
+        arrival = arrivals[first]
+        start = max(lane[0], arrival)
+        if start >= until_s:
+            break
+        seconds = draw(service, counter, first, 1)
+        if weighted:
+            seconds *= work[first]
+        end = start + seconds
+        for place in range(wide):
+            lane[place] = min(max(end, lane[place]), lane[place + 1])
+        wait, latency = start - arrival, end - arrival
+        if keeps:
+            wait_s[first] = wait
+            latency_s[first] = latency
+        else:
+            histogram[bin_of(latency)] += 1
+            within += 1.0 if latency <= limit else 0.0
+            latencies += latency
+            waits += wait
+            slowest, longest = max(slowest, latency), max(longest, wait)
+        first += 1
+        busy += seconds
+        ends += end - bucket
+        latest = max(latest, end)
+    stand_down(fleet)
+    books.counts[FIRST] = books.counts[BATCHES] = first
+    enter(books, busy, first - before, ends, latest)
+    totals[WITHIN_LIMIT] += within
+    totals[LATENCY_SUM] += latencies
+    totals[WAIT_SUM] += waits
+    totals[LATENCY_MAX], totals[WAIT_MAX] = slowest, longest
+
+
+def lines_up(until_s: float, serving: Serving, scaling: Scaling, fleet: Fleet, books: Books) -> bool:
+    """Whether a line pays: few workers, many requests to come, and no replica whose workers must be told apart."""
+    count = books.sums[ACTIVE] * fleet.workers
+    if count == 0.0 or count > LANE or (fleet.workers > 1 and scales(scaling)):
+        return False
+    ahead = books.counts[FIRST] + 4 * int(count)
+    return bool(ahead < len(serving.arrivals) and serving.arrivals[ahead] < until_s)
+
+
+def serve_batches(until_s: float, serving: Serving, fleet: Fleet, books: Books, records: Records) -> None:
+    """Start every batch that starts before ``until_s``."""
+    key, tree, done, load = fleet.key, fleet.tree, fleet.done, fleet.load
+    arrivals, service, bucket = serving.arrivals, serving.service, books.sums[FROM_S]
+    keeps, weighted, count = len(records.latency_s) > 0, len(serving.work) > 0, len(arrivals)
+    first, batches, latest = books.counts[FIRST], books.counts[BATCHES], books.sums[LAST_END]
+    busy, ends, before = 0.0, 0.0, first
+    while first < count:
         slot = tree[1]
-        start, size = batch_start(arrivals, first, key[slot], serving.max_batch, serving.max_delay_s)
+        start, size = batch_start(arrivals, first, count, key[slot], serving.max_batch, serving.max_delay_s)
         if start >= until_s:
             break
         seconds = draw(service, serving.service_key, first, size)
+        if weighted:
+            seconds *= weight(serving.work, first, size, serving.padded)
         end = start + seconds
         came = arrivals[first : first + size]
-        wait_s, latency_s = records.wait_s[first : first + size], records.latency_s[first : first + size]
-        for k in range(size):
-            wait_s[k] = start - came[k]
-            latency_s[k] = end - came[k]
-        records.batch_sizes[batches] = size
+        if keeps:
+            wait_s, latency_s = records.wait_s[first : first + size], records.latency_s[first : first + size]
+            for k in range(size):
+                wait_s[k] = start - came[k]
+                latency_s[k] = end - came[k]
+            records.batch_sizes[batches] = size
+        else:
+            for k in range(size):
+                note(records, first + k, start - came[k], end - came[k])
         batches += 1
         first += size
-        key[slot] = end
-        done[slot] = end
-        load[slot] = size
+        key[slot], done[slot], load[slot] = end, end, size
         replay(tree, key, slot)
         busy += seconds
         ends += size * (end - bucket)
-    books.sums[BUSY] += busy
-    books.sums[DONE] += first - before
-    books.sums[DONE_SUM] += ends
-    return first, batches
+        latest = max(latest, end)
+    books.counts[FIRST], books.counts[BATCHES] = first, batches
+    enter(books, busy, first - before, ends, latest)
 
 
 def serve_central(
-    arrivals: NDArray[np.float64], serving: Serving, scaling: Scaling, fleet: Fleet, books: Books, records: Records
-) -> Outcome:
-    """Simulate a shared queue without a limit."""
-    count = len(arrivals)
-    history = np.empty((1024, COLUMNS))
-    memory = Memory(-inf, -inf, 0.0, -inf, 0.0)
-    sums = books.sums
-    first = batches = seen = 0
-    ticks, ready_at, end = 1, inf, inf
-    while True:
-        tick_at = ticks * scaling.tick_s
-        until = min(tick_at, ready_at)
-        if serving.max_batch == 1:
-            first = batches = serve_singles(until, arrivals, first, serving, fleet, books, records)
-        else:
-            first, batches = serve_batches(until, arrivals, first, batches, serving, fleet, books, records)
-        if first == count:
-            end = max(serving.horizon_s, last_end(fleet))
-            if until >= end:
-                break
-        if ready_at <= tick_at:
-            fleet, slot = welcome(fleet, scaling, books, ready_at)
-            fleet.key[slot] = ready_at
-            replay(fleet.tree, fleet.key, slot)
-        else:
-            seen = count_arrivals(arrivals, seen, tick_at, sums)
-            history, memory = tick(fleet, scaling, books, history, memory, tick_at, False)
-            ticks += 1
-            if ticks > MAX_ROWS:
-                return Outcome(batches, history, 0.0, tick_at, False)
-        ready_at = next_ready(books)
-    return finish(arrivals, seen, fleet, scaling, books, history, end, batches, False)
-
-
-def finish(
-    arrivals: NDArray[np.float64],
-    seen: int,
-    fleet: Fleet,
+    serving: Serving,
     scaling: Scaling,
+    fleet: Fleet,
     books: Books,
-    history: NDArray[np.float64],
-    end_s: float,
-    batches: int,
-    own_queues: bool,
-) -> Outcome:
-    """Write the last, shorter bucket and settle the bill."""
-    rows = int(books.sums[ROWS])
-    if end_s > books.sums[FROM_S]:
-        history = room(history, rows)
-        count_arrivals(arrivals, seen, inf, books.sums)
-        close_bucket(fleet, books, history, end_s, own_queues)
-    billed = settle(scaling, books, end_s)
-    return Outcome(batches, history[: int(books.sums[ROWS])], billed, end_s, True)
-
-
-def admit(
-    arrivals: NDArray[np.float64], request: int, inside: int, serving: Serving, fleet: Fleet, active: float
-) -> tuple[bool, int]:
-    """Whether a request is taken in, and how many are inside at its arrival (an upper bound if it is)."""
-    now = arrivals[request]
-    if inside >= serving.limit:
-        for slot in range(len(fleet.load)):
-            if fleet.load[slot] > 0 and fleet.done[slot] <= now:
-                inside -= fleet.load[slot]
-                fleet.load[slot] = 0
-    refused = inside >= serving.limit or (serving.refuses_at_zero and active == 0.0)
-    return not refused, inside
-
-
-def serve_limited(
-    arrivals: NDArray[np.float64], serving: Serving, scaling: Scaling, fleet: Fleet, books: Books, records: Records
-) -> Outcome:
-    """Simulate a shared queue that turns requests away: above a limit, or with no replica in service."""
-    count = len(arrivals)
-    queue, places = np.empty(count), np.empty(count, dtype=np.int64)
-    history = np.empty((1024, COLUMNS))
-    memory = Memory(-inf, -inf, 0.0, -inf, 0.0)
-    sums = books.sums
-    first = batches = seen = taken = inside = 0
-    ticks, ready_at, end = 1, inf, inf
+    records: Records,
+    queue: Queue,  # noqa: ARG001 - the kernels are called alike
+) -> int:
+    """Simulate a shared queue without a limit."""
     while True:
-        tick_at = ticks * scaling.tick_s
+        tick_at = books.counts[TICKS] * scaling.tick_s
+        ready_at = next_ready(books)
         until = min(tick_at, ready_at)
-        start, size = inf, 0
-        slot = fleet.tree[1]
-        if first < taken and fleet.key[slot] < inf:
-            start, size = batch_start(queue[:taken], first, fleet.key[slot], serving.max_batch, serving.max_delay_s)
-        arrival = arrivals[seen] if seen < count else inf
-        if arrival < until and arrival <= start:
-            sums[CAME] += 1
-            let_in, inside = admit(arrivals, seen, inside, serving, fleet, sums[ACTIVE])
-            if not let_in:
-                sums[TURNED_AWAY] += 1
-                records.wait_s[seen] = records.latency_s[seen] = np.nan
-            else:
-                queue[taken], places[taken] = arrival, seen
-                taken += 1
-                inside += 1
-                sums[CAME_SUM] += arrival - sums[FROM_S]
-            seen += 1
-        elif start < until:
-            seconds = draw(serving.service, serving.service_key, places[first], size)
-            inside -= fleet.load[slot]
-            for k in range(first, first + size):
-                records.wait_s[places[k]] = start - queue[k]
-                records.latency_s[places[k]] = start + seconds - queue[k]
-            if serving.max_batch > 1:
-                records.batch_sizes[batches] = size
-            batches += 1
-            first += size
-            fleet.key[slot] = fleet.done[slot] = start + seconds
-            fleet.load[slot] = size
-            replay(fleet.tree, fleet.key, slot)
-            sums[BUSY] += seconds
-            sums[DONE] += size
-            sums[DONE_SUM] += size * (start + seconds - sums[FROM_S])
+        if serving.max_batch == 1 and lines_up(until, serving, scaling, fleet, books):
+            serve_in_line(until, serving, fleet, books, records)
+        elif serving.max_batch == 1:
+            serve_singles(until, serving, fleet, books, records)
         else:
-            if seen == count and first == taken:
-                end = max(serving.horizon_s, last_end(fleet))
-                if until >= end:
-                    break
-            if ready_at <= tick_at:
-                fleet, slot = welcome(fleet, scaling, books, ready_at)
-                fleet.key[slot] = ready_at
-                replay(fleet.tree, fleet.key, slot)
-            else:
-                history, memory = tick(fleet, scaling, books, history, memory, tick_at, False)
-                ticks += 1
-                if ticks > MAX_ROWS:
-                    return Outcome(batches, history, 0.0, tick_at, False)
-            ready_at = next_ready(books)
-    return finish(arrivals, seen, fleet, scaling, books, history, end, batches, False)
+            serve_batches(until, serving, fleet, books, records)
+        if books.counts[ROWS] >= len(books.history):
+            return MORE_ROWS
+        if books.counts[FIRST] == len(serving.arrivals):
+            end = max(serving.horizon_s, books.sums[LAST_END])
+            if until >= end:
+                count_arrivals(serving.arrivals, inf, books)
+                finish(fleet, books, end, False)
+                return ENDED
+        if ready_at <= tick_at:
+            if welcome(fleet, scaling, books, ready_at, False) < 0:
+                return MORE_REPLICAS
+        else:
+            count_arrivals(serving.arrivals, tick_at, books)
+            tick(fleet, scaling, books, tick_at, False)
+            if books.counts[TICKS] > MAX_ROWS:
+                return GAVE_UP

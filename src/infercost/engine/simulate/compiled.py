@@ -16,15 +16,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import ModuleType
 
-    from infercost.engine.simulate.central import Outcome
-
-    Kernel = Callable[..., Outcome]
+    Kernel = Callable[..., int]
 
 
 def _modules() -> tuple[ModuleType, ...]:
-    from infercost.engine.simulate import central, fleet, history, policies, routed, tournament, variates
+    from infercost.engine.simulate import (
+        books,
+        central,
+        fleet,
+        history,
+        limited,
+        routed,
+        serving,
+        ticking,
+        tournament,
+        variates,
+    )
+    from infercost.engine.simulate.policies import aws, azure, base, deciding, knative, ray, vertex
 
-    return history, variates, tournament, policies, fleet, central, routed
+    rules = base, aws, vertex, azure, knative, ray, deciding
+    return history, variates, tournament, *rules, books, serving, fleet, ticking, central, limited, routed
 
 
 def _functions() -> list[FunctionType]:
@@ -35,6 +46,16 @@ def _functions() -> list[FunctionType]:
         for item in vars(module).values()
         if isinstance(item, FunctionType) and item.__module__ == module.__name__
     ]
+
+
+_HOT = frozenset(  # what is done for each request or batch
+    (
+        *("replay", "uniform", "draw", "note", "note_drop", "bin_of"),
+        *("batch_start", "weight", "enter", "admit", "arrive", "begin_first"),
+        *("route", "least_busy", "count_at", "enqueue", "begin", "begin_full", "complete", "first_end", "due_at"),
+        *("advance", "note_event", "take", "advance_due", "arrive_routed"),
+    )
+)
 
 
 def _parts(code: CodeType) -> Iterable[str]:
@@ -60,16 +81,16 @@ def _register() -> int:
     from numba.extending import register_jitable
 
     for function in _functions():
-        register_jitable(function)
+        register_jitable(_nrt=False, forceinline=function.__name__ in _HOT)(function)
     return _stamp()
 
 
 def _entry(kernel: Kernel, stamp: int) -> Kernel:
-    def run(arrivals: Any, serving: Any, scaling: Any, fleet: Any, books: Any, records: Any) -> Any:
+    def run(serving: Any, scaling: Any, fleet: Any, books: Any, records: Any, queue: Any) -> Any:
         # numba's cache looks at this function alone: the stamp, being in its closure, makes code that is
         # called from here count too.
         _ = stamp
-        return kernel(arrivals, serving, scaling, fleet, books, records)
+        return kernel(serving, scaling, fleet, books, records, queue)
 
     return run
 
@@ -88,12 +109,13 @@ def compiled(name: str) -> Kernel:
         import numba
     except ImportError:
         raise MissingExtraError("plan", "simulating traffic") from None
-    from infercost.engine.simulate.central import serve_central, serve_limited
+    from infercost.engine.simulate.central import serve_central
+    from infercost.engine.simulate.limited import serve_limited
     from infercost.engine.simulate.routed import serve_routed
 
     kernels = {"central": serve_central, "limited": serve_limited, "routed": serve_routed}
     entry = _entry(kernels[name], _register())
     try:
-        return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy")(entry))
+        return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(entry))
     except RuntimeError:
-        return cast("Kernel", numba.njit(nogil=True, error_model="numpy")(entry))
+        return cast("Kernel", numba.njit(nogil=True, error_model="numpy", _nrt=False)(entry))

@@ -1,28 +1,20 @@
-"""Replicas as slots of arrays: starting, serving, draining, gone; and the books kept on them."""
+"""Replicas and their workers as slots of arrays: starting, serving, draining, gone; and what they are billed."""
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from infercost.engine.simulate.history import (
-    ARRIVED,
-    BUSY_S,
-    COLUMNS,
-    DESIRED,
-    DROPPED,
-    END,
-    INSIDE_S,
-    READY,
-    READY_S,
-    RECOMMENDED,
-    SECONDS,
-    SERVED,
-    WAITING,
+from infercost.engine.simulate.books import (
+    ACTIVE,
+    BILLED_S,
+    PENDING,
+    STARTED,
+    Books,
+    count_change,
 )
-from infercost.engine.simulate.policies import Memory, decide
 from infercost.engine.simulate.tournament import plant, replay
 from infercost.engine.simulate.variates import Draws, draw
 
@@ -33,39 +25,66 @@ GONE: Final = 0
 SERVING: Final = 1
 DRAINING: Final = 2
 
-MAX_ROWS: Final = 20_000_000
-"""Ticks after which a simulation gives up: 9 years of 15 s."""
+STATUS: Final = 0
+HEAD: Final = 1
+"""First request in the replica's own queue."""
+TAIL: Final = 2
+QUEUED: Final = 3
+"""Requests in it."""
+OUTSTANDING: Final = 4
+"""Requests in it and in service (own queues only)."""
+IDLE: Final = 5
+"""Workers without a batch (own queues only)."""
+TARGET: Final = 6
+"""Entry k: the k-th replica in service (own queues only)."""
+DESK: Final = 7
+"""Rows of a fleet's desk."""
+
+LANE: Final = 64
+"""Most workers that are kept in a sorted line instead of a tree."""
 
 
 class Fleet(NamedTuple):
-    """One entry a slot; the number of slots is a power of two."""
+    """Worker w of replica r is slot ``r * workers + w``."""
 
+    workers: int
     key: NDArray[np.float64]
-    """When the slot next needs attention; infinity when it does not."""
+    """With one queue: when each slot is free, infinity out of service. With own queues: each replica's next event."""
+    tree: NDArray[np.int64]
+    """Winner tree over ``key``."""
     done: NDArray[np.float64]
     """End of the slot's last service, or when it became ready."""
     load: NDArray[np.int64]
     """Requests in that service."""
-    status: NDArray[np.int64]
-    tree: NDArray[np.int64]
-    """Winner tree over ``key``."""
-    outstanding: NDArray[np.float64]
-    """Requests waiting at or in service of the slot; infinity unless it is serving (own queues only)."""
+    rank: NDArray[np.float64]
+    """Requests outstanding at a replica in service, infinity for the others (own queues only)."""
     fewest: NDArray[np.int64]
-    """Winner tree over ``outstanding``."""
-    head: NDArray[np.int64]
-    """First waiting request, -1 for none (own queues only)."""
-    tail: NDArray[np.int64]
-    waiting: NDArray[np.int64]
+    """Winner tree over ``rank``."""
+    since: NDArray[np.float64]
+    """When a service of a replica last ended (own queues only)."""
+    desk: NDArray[np.int64]
+    """A column a replica; the rows are the constants above."""
+    lane: NDArray[np.float64]
+    """Room for a sorted line."""
 
 
 class Scaling(NamedTuple):
     """The autoscaler, as the kernels read it."""
 
     tick_s: float
-    policy: int
+    kinds: NDArray[np.int64]
+    """Numbers of the policies."""
     rules: NDArray[np.float64]
-    table: NDArray[np.float64]
+    """A row a policy."""
+    tables: NDArray[np.float64]
+    """Their tables, one below the other: policy p has the rows ``firsts[p]`` to ``firsts[p + 1]``."""
+    firsts: NDArray[np.int64]
+    memories: NDArray[np.float64]
+    wishes: NDArray[np.int64]
+    schedule: NDArray[np.float64]
+    """Rows of second of the week, least and most replicas from then on, in order."""
+    week_s: float
+    """Second of the week at time 0."""
     least: int
     most: int
     start: Draws
@@ -75,111 +94,67 @@ class Scaling(NamedTuple):
     """Whether a replica is billed while it starts."""
 
 
-class Books(NamedTuple):
-    """Running totals. Arrays of one entry each are the fields that change."""
-
-    sums: NDArray[np.float64]
-    """By the constants below."""
-    pending: NDArray[np.float64]
-    """When starting replicas will be in service, the first ``sums[PENDING]`` entries."""
+def scales(scaling: Scaling) -> bool:
+    """Whether replicas can come and go."""
+    return len(scaling.kinds) > 0 or len(scaling.schedule) > 0
 
 
-FROM_S: Final = 0
-"""Start of the bucket."""
-BUSY: Final = 1
-"""Replica-seconds of the services begun, less those beyond the bucket that were carried over."""
-DONE: Final = 2
-"""Requests of those services."""
-DONE_SUM: Final = 3
-"""Sum over them of end of service - FROM_S."""
-CAME: Final = 4
-CAME_SUM: Final = 5
-"""Sum over the requests taken in of arrival - FROM_S."""
-TURNED_AWAY: Final = 6
-INSIDE: Final = 7
-"""Requests in the system at FROM_S."""
-READY_AREA: Final = 8
-CHANGED_S: Final = 9
-"""When the number of serving replicas last changed."""
-BILLED_S: Final = 10
-ACTIVE: Final = 11
-PENDING: Final = 12
-STARTED: Final = 13
-"""Replicas ever started: the counter of their start-up times."""
-ROWS: Final = 14
-BUSY_TOTAL: Final = 15
-SUMS: Final = 16
-
-
-def found(replicas: int, own_queues: bool) -> Fleet:
-    """A fleet of ``replicas`` serving slots at time 0. Not compiled, as :func:`open_books`."""
-    size = 1
-    while size < replicas:
-        size *= 2
-    key = np.full(size, inf)
-    outstanding = np.full(size, inf)
-    status = np.zeros(size, dtype=np.int64)
-    for slot in range(replicas):
-        status[slot] = SERVING
-        outstanding[slot] = 0.0
-        key[slot] = inf if own_queues else 0.0
-    return Fleet(
-        key,
-        np.zeros(size),
-        np.zeros(size, dtype=np.int64),
-        status,
-        plant(key),
-        outstanding,
-        plant(outstanding),
-        np.full(size, -1, dtype=np.int64),
-        np.full(size, -1, dtype=np.int64),
-        np.zeros(size, dtype=np.int64),
-    )
-
-
-def longer(old: NDArray[Any], fill: float) -> NDArray[Any]:
-    """``old`` at twice its length."""
-    count = len(old)
-    new = np.empty(2 * count, dtype=old.dtype)
-    for k in range(count):
-        new[k] = old[k]
-        new[count + k] = fill
-    return new
+def found(replicas: int, workers: int, own_queues: bool) -> Fleet:
+    """A fleet of ``replicas`` in service at time 0. Not compiled, as :func:`enlarged`."""
+    fleet = _empty(replicas, workers)
+    for replica in range(replicas):
+        seat(fleet, replica, 0.0, own_queues)
+    return fleet
 
 
 def enlarged(fleet: Fleet) -> Fleet:
-    """Twice the slots."""
-    key, outstanding = longer(fleet.key, inf), longer(fleet.outstanding, inf)
-    return Fleet(
-        key,
-        longer(fleet.done, 0.0),
-        longer(fleet.load, 0),
-        longer(fleet.status, 0),
-        plant(key),
-        outstanding,
-        plant(outstanding),
-        longer(fleet.head, -1),
-        longer(fleet.tail, -1),
-        longer(fleet.waiting, 0),
-    )
-
-
-def room(history: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
-    """The history with room for one row more."""
-    if rows < len(history):
-        return history
-    new = np.empty((2 * rows, COLUMNS))
-    for row in range(rows):
-        for column in range(COLUMNS):
-            new[row, column] = history[row, column]
+    """The same replicas with room for twice as many."""
+    old = fleet.desk.shape[1]
+    new = _empty(2 * old, fleet.workers)
+    for name in ("key", "done", "load", "rank", "since"):
+        before = getattr(fleet, name)
+        getattr(new, name)[: len(before)] = before
+    new.desk[:, :old] = fleet.desk
+    new.tree[:], new.fewest[:] = plant(new.key), plant(new.rank)
     return new
 
 
-def open_books(scaling: Scaling, replicas: int) -> Books:
-    """Books at time 0."""
-    sums = np.zeros(SUMS)
-    sums[ACTIVE] = replicas
-    return Books(sums, np.full(max(scaling.most, 1), inf))
+def _empty(replicas: int, workers: int) -> Fleet:
+    slots = 1
+    while slots < max(replicas, 1) * workers:
+        slots *= 2
+    rows = slots // workers
+    leaves = 1
+    while leaves < rows:
+        leaves *= 2
+    key, rank = np.full(slots, inf), np.full(leaves, inf)
+    return Fleet(
+        workers,
+        key,
+        plant(key),
+        np.zeros(slots),
+        np.zeros(slots, dtype=np.int64),
+        rank,
+        plant(rank),
+        np.zeros(leaves),
+        np.zeros((DESK, rows), dtype=np.int64),
+        np.full(LANE + 9, inf),
+    )
+
+
+def seat(fleet: Fleet, replica: int, now_s: float, own_queues: bool) -> None:
+    """Put a replica into service with all its workers idle."""
+    desk = fleet.desk
+    desk[STATUS, replica], desk[QUEUED, replica], desk[OUTSTANDING, replica] = SERVING, 0, 0
+    desk[IDLE, replica] = fleet.workers
+    for slot in range(replica * fleet.workers, (replica + 1) * fleet.workers):
+        fleet.done[slot], fleet.load[slot] = now_s, 0
+        if not own_queues:
+            fleet.key[slot] = now_s
+            replay(fleet.tree, fleet.key, slot)
+    fleet.rank[replica] = 0.0
+    fleet.since[replica] = now_s
+    replay(fleet.fewest, fleet.rank, replica)
 
 
 def next_ready(books: Books) -> float:
@@ -190,16 +165,19 @@ def next_ready(books: Books) -> float:
     return soonest
 
 
-def count_change(books: Books, now_s: float, change: int) -> None:
-    """Change the number of serving replicas."""
-    sums = books.sums
-    sums[READY_AREA] += sums[ACTIVE] * (now_s - sums[CHANGED_S])
-    sums[CHANGED_S] = now_s
-    sums[ACTIVE] += change
+def vacancy(fleet: Fleet) -> int:
+    """The lowest row without a replica, -1 for none."""
+    for replica in range(fleet.desk.shape[1]):
+        if fleet.desk[STATUS, replica] == GONE:
+            return replica
+    return -1
 
 
-def welcome(fleet: Fleet, scaling: Scaling, books: Books, now_s: float) -> tuple[Fleet, int]:
-    """Put the replica that is ready at ``now_s`` into service; returns its slot."""
+def welcome(fleet: Fleet, scaling: Scaling, books: Books, now_s: float, own_queues: bool) -> int:
+    """Put the replica that is ready at ``now_s`` into service; returns its row, -1 where there is no room."""
+    replica = vacancy(fleet)
+    if replica < 0:
+        return -1
     sums = books.sums
     last = int(sums[PENDING]) - 1
     for k in range(last + 1):
@@ -209,44 +187,58 @@ def welcome(fleet: Fleet, scaling: Scaling, books: Books, now_s: float) -> tuple
     sums[PENDING] -= 1
     if not scaling.bills_start:
         sums[BILLED_S] -= now_s
-    slot = -1
-    for k in range(len(fleet.status)):
-        if fleet.status[k] == GONE:
-            slot = k
-            break
-    if slot < 0:
-        slot = len(fleet.status)
-        fleet = enlarged(fleet)
-    fleet.status[slot] = SERVING
-    fleet.done[slot] = now_s
-    fleet.load[slot] = 0
-    fleet.outstanding[slot] = 0.0
-    replay(fleet.fewest, fleet.outstanding, slot)
+    seat(fleet, replica, now_s, own_queues)
     count_change(books, now_s, 1)
-    return fleet, slot
+    return replica
 
 
-def retire(fleet: Fleet, books: Books, now_s: float, own_queues: bool) -> int:
-    """Take the replica that can leave soonest out of service; it finishes what it has.
+def last_done(fleet: Fleet, replica: int) -> float:
+    """When the last of a replica's services ends, or ended."""
+    latest = -inf
+    for slot in range(replica * fleet.workers, (replica + 1) * fleet.workers):
+        latest = max(latest, fleet.done[slot])
+    return latest
 
-    Returns:
-        Its slot.
-    """
-    slot = int(fleet.fewest[1] if own_queues else fleet.tree[1])
+
+def least_busy(fleet: Fleet) -> int:
+    """The replica in service with the fewest requests; of equal ones the first."""
+    best = 0
+    for replica in range(1, fleet.desk.shape[1]):
+        if fleet.rank[replica] < fleet.rank[best]:
+            best = replica
+    return best
+
+
+def soonest_free(fleet: Fleet) -> int:
+    """The replica in service that can leave first."""
+    best, at = -1, inf
+    for replica in range(fleet.desk.shape[1]):
+        if fleet.desk[STATUS, replica] == SERVING:
+            done = last_done(fleet, replica)
+            if done < at:
+                best, at = replica, done
+    return best
+
+
+def retire(fleet: Fleet, books: Books, now_s: float, own_queues: bool) -> None:
+    """Take the replica that can leave soonest out of service; it finishes what it has."""
     if own_queues:
-        leaves = fleet.outstanding[slot] == 0.0
-        fleet.outstanding[slot] = inf
-        replay(fleet.fewest, fleet.outstanding, slot)
+        replica = least_busy(fleet)
+        leaves = fleet.desk[OUTSTANDING, replica] == 0
         if leaves:
             books.sums[BILLED_S] += now_s
     else:
-        leaves = fleet.done[slot] <= now_s
-        books.sums[BILLED_S] += max(fleet.done[slot], now_s)
-        fleet.key[slot] = inf
-        replay(fleet.tree, fleet.key, slot)
-    fleet.status[slot] = GONE if leaves else DRAINING
+        replica = soonest_free(fleet)
+        done = last_done(fleet, replica)
+        leaves = done <= now_s
+        books.sums[BILLED_S] += max(done, now_s)
+        for slot in range(replica * fleet.workers, (replica + 1) * fleet.workers):
+            fleet.key[slot] = inf
+            replay(fleet.tree, fleet.key, slot)
+    fleet.rank[replica] = inf
+    replay(fleet.fewest, fleet.rank, replica)
+    fleet.desk[STATUS, replica] = GONE if leaves else DRAINING
     count_change(books, now_s, -1)
-    return slot
 
 
 def apply(fleet: Fleet, scaling: Scaling, books: Books, desired: int, now_s: float, own_queues: bool) -> None:
@@ -271,77 +263,8 @@ def apply(fleet: Fleet, scaling: Scaling, books: Books, desired: int, now_s: flo
         retire(fleet, books, now_s, own_queues)
 
 
-def close_bucket(fleet: Fleet, books: Books, history: NDArray[np.float64], end_s: float, own_queues: bool) -> None:
-    """Write the row of the bucket that ends at ``end_s`` and carry over what lasts beyond it."""
-    sums = books.sums
-    start, length = sums[FROM_S], end_s - sums[FROM_S]
-    busy, running, ends = 0.0, 0, 0.0
-    for slot in range(len(fleet.done)):
-        beyond = fleet.done[slot] - end_s
-        if fleet.load[slot] > 0 and beyond > 0.0:
-            busy += beyond
-            running += fleet.load[slot]
-            ends += fleet.load[slot] * beyond
-        elif fleet.status[slot] == DRAINING and not own_queues:
-            fleet.status[slot] = GONE
-    served = sums[DONE] - running
-    served_sum = sums[DONE_SUM] - ends - running * length
-    taken = sums[CAME] - sums[TURNED_AWAY]
-    row = int(sums[ROWS])
-    count_change(books, end_s, 0)
-    history[row, END] = end_s
-    history[row, SECONDS] = length
-    history[row, ARRIVED] = sums[CAME]
-    history[row, DROPPED] = sums[TURNED_AWAY]
-    history[row, SERVED] = served
-    history[row, BUSY_S] = sums[BUSY] - busy
-    history[row, READY_S] = sums[READY_AREA]
-    history[row, INSIDE_S] = (sums[INSIDE] + taken - served) * length - sums[CAME_SUM] + served_sum
-    sums[INSIDE] += taken - served
-    history[row, WAITING] = sums[INSIDE] - running
-    history[row, READY] = sums[ACTIVE]
-    history[row, DESIRED] = sums[ACTIVE] + sums[PENDING]
-    history[row, RECOMMENDED] = history[row, DESIRED]
-    sums[BUSY_TOTAL] += sums[BUSY] - busy
-    sums[FROM_S], sums[BUSY], sums[DONE], sums[DONE_SUM] = start + length, busy, running, ends
-    sums[CAME], sums[CAME_SUM], sums[TURNED_AWAY], sums[READY_AREA] = 0.0, 0.0, 0.0, 0.0
-    sums[FROM_S] = end_s
-    sums[ROWS] = row + 1
-
-
-def tick(
-    fleet: Fleet,
-    scaling: Scaling,
-    books: Books,
-    history: NDArray[np.float64],
-    memory: Memory,
-    now_s: float,
-    own_queues: bool,
-) -> tuple[NDArray[np.float64], Memory]:
-    """End a bucket at ``now_s`` and let the autoscaler act on it."""
-    rows = int(books.sums[ROWS])
-    history = room(history, rows)
-    close_bucket(fleet, books, history, now_s, own_queues)
-    now_wanted = int(books.sums[ACTIVE] + books.sums[PENDING])
-    decision = decide(scaling.policy, scaling.rules, scaling.table, history, rows + 1, now_wanted, now_s, memory)
-    wanted = min(max(decision.desired, scaling.least), scaling.most) if scaling.policy > 0 else now_wanted
-    apply(fleet, scaling, books, wanted, now_s, own_queues)
-    history[rows, DESIRED] = wanted
-    history[rows, RECOMMENDED] = decision.recommended
-    return history, decision.memory
-
-
 def settle(scaling: Scaling, books: Books, end_s: float) -> float:
     """Replica-seconds billed when the simulation ends at ``end_s``."""
     sums = books.sums
     starting = sums[PENDING] * end_s if scaling.bills_start else 0.0
     return float(sums[BILLED_S] + sums[ACTIVE] * end_s + starting)
-
-
-def last_end(fleet: Fleet) -> float:
-    """When the last service begun ends."""
-    latest = 0.0
-    for slot in range(len(fleet.done)):
-        if fleet.load[slot] > 0:
-            latest = max(latest, fleet.done[slot])
-    return latest

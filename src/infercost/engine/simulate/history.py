@@ -18,7 +18,7 @@ DROPPED: Final = 3
 SERVED: Final = 4
 """Requests answered."""
 BUSY_S: Final = 5
-"""Replica-seconds spent serving."""
+"""Replica-seconds spent serving: worker-seconds over the workers of a replica."""
 READY_S: Final = 6
 """Replica-seconds in service: started, not draining."""
 INSIDE_S: Final = 7
@@ -41,13 +41,19 @@ CONCURRENCY: Final = 2
 """Mean requests in the system a replica."""
 TOTAL_CONCURRENCY: Final = 3
 """Mean requests in the system."""
+BACKLOG: Final = 4
+"""Requests waiting a replica at the ends of the buckets; with no replica, all that wait."""
+NO_CAPACITY: Final = 5
+"""Requests refused or waiting while no replica was in service, in all."""
 
 
 def measure(history: NDArray[np.float64], first: int, last: int, metric: int) -> float:
-    """A metric over the rows ``first`` to ``last`` (exclusive); NaN where no replica was in service.
+    """A metric over the rows ``first`` to ``last`` (exclusive); NaN where it needs replicas and none was in service.
 
     To nine decimals: thresholds include their own value, and sums of floats would miss it.
     """
+    if metric >= BACKLOG:
+        return queued(history, first, last, metric)
     busy = ready = inside = arrived = seconds = 0.0
     for row in range(first, last):
         busy += history[row, BUSY_S]
@@ -66,6 +72,28 @@ def measure(history: NDArray[np.float64], first: int, last: int, metric: int) ->
     return round(inside / ready, 9)
 
 
+def queued(history: NDArray[np.float64], first: int, last: int, metric: int) -> float:
+    """The metrics that are defined without a replica, too."""
+    total = 0.0
+    for row in range(first, last):
+        if metric == BACKLOG:
+            total += history[row, WAITING] / max(history[row, READY], 1.0)
+        elif history[row, READY] == 0.0:
+            total += history[row, WAITING] + history[row, DROPPED]
+    return round(total / (last - first), 9) if metric == BACKLOG else total
+
+
 def mean_ready(history: NDArray[np.float64], row: int) -> float:
     """Mean replicas in service during a bucket."""
     return float(history[row, READY_S] / history[row, SECONDS])
+
+
+def carriers(history: NDArray[np.float64], first: int, last: int, metric: int) -> float:
+    """How many replicas share what a metric counts: those in service in the rows, for the backlog at least one."""
+    ready = seconds = 0.0
+    for row in range(first, last):
+        ready += history[row, READY_S]
+        seconds += history[row, SECONDS]
+    if metric == BACKLOG:
+        return max(float(history[last - 1, READY]), 1.0)
+    return ready / seconds

@@ -12,16 +12,18 @@ from infercost.domain.errors import UsageError
 from infercost.domain.statistics import min_samples
 from infercost.domain.traffic import Slo
 from infercost.engine.simulate import history as columns
+from infercost.engine.simulate.serving import LATENCY_MAX, LATENCY_SUM, WAIT_MAX, WAIT_SUM, WITHIN_LIMIT, middles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from infercost.engine.simulate.autoscalers import ScalingFact
 
-__all__ = ["Simulation", "Spread", "Summary", "Timeline"]
+__all__ = ["Simulation", "SimulationTotals", "Spread", "Summary", "Timeline"]
 
-_NANOSECOND: Final = 1e-9
+NANOSECOND: Final = 1e-9
 """A latency is a difference of two times: 12.3 s - 12 s is above 0.3 s by rounding alone."""
+_QUANTILES: Final = (50, 90, 95, 99, 99.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +90,17 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Simulation:
-    """Every request of a simulated endpoint, and the replicas that served them."""
+class Run:
+    """What every simulation finds, however much is kept of its requests."""
 
     requests: int
-    latency_s: NDArray[np.float64]
-    """From arrival to answer, of the requests served, in the order of their arrival."""
-    wait_s: NDArray[np.float64]
-    """From arrival to the start of service, likewise."""
-    batch_sizes: NDArray[np.int32]
-    """Of every batch, in the order in which they started."""
+    batches: int
     dropped: int
     """Requests turned away."""
-    served_mask: NDArray[np.bool_] | None
-    """Which arrivals were served; None when all were."""
     replica_seconds: float
     """Billed: each replica from its start (or from its coming into service) to its end, draining included."""
     busy_seconds: float
+    """Replica-seconds spent serving: worker-seconds over the workers of a replica."""
     end_s: float
     """When the traffic had ended and the last request was answered."""
     start_s: float
@@ -112,6 +108,11 @@ class Simulation:
     timeline: Timeline
     assumptions: tuple[ScalingFact, ...] = ()
     """The rules of the autoscaler with their sources, assumed ones among them."""
+
+    @property
+    def served(self) -> int:
+        """Requests answered."""
+        return self.requests - self.dropped
 
     @property
     def idle_seconds(self) -> float:
@@ -127,12 +128,11 @@ class Simulation:
         """Nearest-rank percentile of the latency, ``0 < q < 100``; None when the sample is too small for it."""
         if not 0 < q < 100:
             raise UsageError(f"a percentile lies between 0 and 100, got {q:g}")
-        return _percentiles(self.latency_s, (q,))[0]
+        return self._percentiles((q,))[0]
 
     def attainment(self, limit_s: float) -> float:
         """Share (0..1) of all requests answered within ``limit_s``; a dropped one was not. NaN without requests."""
-        within = int(np.count_nonzero(self.latency_s <= limit_s + _NANOSECOND))
-        return within / self.requests if self.requests else float("nan")
+        return self._within(limit_s) / self.requests if self.requests else float("nan")
 
     def holds(self, slo: Slo | str) -> bool:
         """Whether every latency promise was kept, dropped requests counting as late (for ``mean``: none may be)."""
@@ -144,26 +144,92 @@ class Simulation:
             if target.quantile is not None:
                 kept = self.attainment(limit_s) >= target.quantile
             else:
-                kept = not self.dropped and float(self.latency_s.mean()) <= limit_s + _NANOSECOND
+                mean = self._spreads()[0].mean
+                kept = not self.dropped and mean is not None and mean <= limit_s + NANOSECOND
             if not kept:
                 return False
         return True
 
     def summary(self) -> Summary:
         """The simulation in few numbers."""
-        batches = len(self.batch_sizes)
+        latency, wait = self._spreads()
         return Summary(
             requests=self.requests,
-            served=len(self.latency_s),
+            served=self.served,
             dropped=self.dropped,
-            latency_s=_spread(self.latency_s),
-            wait_s=_spread(self.wait_s),
-            mean_batch=len(self.latency_s) / batches if batches else None,
+            latency_s=latency,
+            wait_s=wait,
+            mean_batch=self.served / self.batches if self.batches else None,
             replica_seconds=self.replica_seconds,
             idle_seconds=self.idle_seconds,
             mean_replicas=self.mean_replicas,
             utilization=min(self.busy_seconds / self.replica_seconds, 1.0) if self.replica_seconds else 0.0,
         )
+
+    def _percentiles(self, wanted: tuple[float, ...]) -> list[float | None]:
+        raise NotImplementedError
+
+    def _within(self, limit_s: float) -> int:
+        raise NotImplementedError
+
+    def _spreads(self) -> tuple[Spread, Spread]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Simulation(Run):
+    """Every request of a simulated endpoint, and the replicas that served them."""
+
+    latency_s: NDArray[np.float64]
+    """From arrival to answer, of the requests served, in the order of their arrival."""
+    wait_s: NDArray[np.float64]
+    """From arrival to the start of service, likewise."""
+    batch_sizes: NDArray[np.int32]
+    """Of every batch, in the order in which they started."""
+    served_mask: NDArray[np.bool_] | None
+    """Which arrivals were served; None when all were."""
+
+    def _percentiles(self, wanted: tuple[float, ...]) -> list[float | None]:
+        return _percentiles(self.latency_s, wanted)
+
+    def _within(self, limit_s: float) -> int:
+        return int(np.count_nonzero(self.latency_s <= limit_s + NANOSECOND))
+
+    def _spreads(self) -> tuple[Spread, Spread]:
+        return _spread(self.latency_s), _spread(self.wait_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SimulationTotals(Run):
+    """A simulation of which no single request was kept.
+
+    Counts, means, maxima and what is billed are exact, and so is the attainment of ``limit_s``. Percentiles and the
+    attainment of other limits come from a histogram: they are within 0.05 % of a latency that occurred.
+    """
+
+    histogram: NDArray[np.int64]
+    totals: NDArray[np.float64]
+    limit_s: float | None
+
+    def _percentiles(self, wanted: tuple[float, ...]) -> list[float | None]:
+        up_to, largest = np.cumsum(self.histogram), float(self.totals[LATENCY_MAX])
+        values, ranks = middles(), _ranks(self.served, wanted)
+        places = [None if rank is None else int(np.searchsorted(up_to, rank, side="right")) for rank in ranks]
+        return [None if place is None else min(float(values[place]), largest) for place in places]
+
+    def _within(self, limit_s: float) -> int:
+        if self.limit_s is not None and limit_s == self.limit_s:
+            return int(self.totals[WITHIN_LIMIT])
+        return int(self.histogram[middles() <= limit_s + NANOSECOND].sum())
+
+    def _spreads(self) -> tuple[Spread, Spread]:
+        if not self.served:
+            return _spread(np.empty(0)), _spread(np.empty(0))
+        p50, p90, p95, p99, p999 = self._percentiles(_QUANTILES)
+        totals, served = self.totals, self.served
+        latency = Spread(float(totals[LATENCY_SUM] / served), p50, p90, p95, p99, p999, float(totals[LATENCY_MAX]))
+        mean = float(totals[WAIT_SUM] / served)
+        return latency, Spread(mean, None, None, None, None, None, float(totals[WAIT_MAX]))
 
 
 def timeline_of(history: NDArray[np.float64], start_s: float) -> Timeline:
@@ -191,13 +257,17 @@ def timeline_of(history: NDArray[np.float64], start_s: float) -> Timeline:
 def _spread(values: NDArray[np.float64]) -> Spread:
     if not len(values):
         return Spread(None, None, None, None, None, None, None)
-    p50, p90, p95, p99, p999 = _percentiles(values, (50, 90, 95, 99, 99.9))
+    p50, p90, p95, p99, p999 = _percentiles(values, _QUANTILES)
     return Spread(float(values.mean()), p50, p90, p95, p99, p999, float(values.max()))
 
 
+def _ranks(count: int, wanted: tuple[float, ...]) -> list[int | None]:
+    """Nearest ranks from 0; None where the sample cannot support the percentile."""
+    return [max(0, ceil(q / 100 * count) - 1) if count >= min_samples(q) else None for q in wanted]
+
+
 def _percentiles(values: NDArray[np.float64], wanted: tuple[float, ...]) -> list[float | None]:
-    count = len(values)
-    ranks = [max(0, ceil(q / 100 * count) - 1) if count >= min_samples(q) else None for q in wanted]
+    ranks = _ranks(len(values), wanted)
     known = sorted({rank for rank in ranks if rank is not None})
     ordered = np.partition(values, known) if known else values
     return [None if rank is None else float(ordered[rank]) for rank in ranks]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from infercost.domain.errors import UsageError
-from infercost.engine.simulate.arrivals import TrafficSource, counts, even, poisson, read_arrivals
+from infercost.engine.simulate.arrivals import TrafficSource, counts, draw, even, poisson
 
 
 def rng():
@@ -36,10 +36,10 @@ def test_counts_are_kept_bin_by_bin():
 
 
 def test_reading():
-    times, end = read_arrivals([1, 2, 2, 5], rng())
-    assert times.tolist() == [1.0, 2.0, 2.0, 5.0]
-    assert end == 5.0
-    assert read_arrivals(counts([0, 0], 30.0), rng())[1] == 60.0
+    drawn = draw([1, 2, 2, 5])
+    assert drawn.times_s.tolist() == [1.0, 2.0, 2.0, 5.0]
+    assert drawn.duration_s == 5.0
+    assert draw(counts([0, 0], 30.0)).duration_s == 60.0
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_reading():
 )
 def test_refusals(arrivals, message):
     with pytest.raises(UsageError, match=message):
-        read_arrivals(arrivals, rng())
+        draw(arrivals)
 
 
 @pytest.mark.parametrize(

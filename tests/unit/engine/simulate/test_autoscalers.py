@@ -26,11 +26,11 @@ def test_every_fact_has_a_basis_and_documented_ones_a_source(scaler):
 
 def test_settings_become_the_rules_they_are_named_for():
     scaler = autoscalers.sagemaker_target_tracking(100, max_replicas=5, out_cooldown_s=1, in_cooldown_s=2, lag_s=60)
-    rules = policies.TargetTrackingRules(*scaler.rules)
+    rules = policies.TargetTrackingRules(*scaler.rules[0].numbers)
     assert (rules.target, rules.high_points, rules.low_points, rules.low_share) == (100, 3, 15, 0.9)
     assert (rules.out_cooldown_s, rules.in_cooldown_s, rules.lag_points) == (1, 2, 1)
-    assert policies.VertexRules(*autoscalers.vertex_autoscaling(70, max_replicas=2).rules).stabilization_points == 20
-    assert policies.KpaRules(*autoscalers.knative_kpa(max_replicas=2).rules).panic_points == 3
+    assert policies.VertexRules(*autoscalers.vertex_autoscaling(70, max_replicas=2).rules[0].numbers).stabilization_points == 20
+    assert policies.KpaRules(*autoscalers.knative_kpa(max_replicas=2).rules[0].numbers).panic_points == 3
 
 
 def test_a_start_may_be_a_distribution():

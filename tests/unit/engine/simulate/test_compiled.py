@@ -7,6 +7,7 @@ import pytest
 
 from infercost.domain.errors import MissingExtraError
 from infercost.engine.simulate import compiled, policies
+from infercost.engine.simulate.policies import aws, deciding
 
 
 def run(code):
@@ -51,9 +52,9 @@ def test_the_stamp_follows_the_code_of_what_is_called(monkeypatch):
     def target_tracking(rules, history, rows, desired, now_s, memory):
         return policies.Decision(7, 7.0, memory)
 
-    target_tracking.__module__ = policies.__name__
-    monkeypatch.setattr(policies, "target_tracking", target_tracking)
+    target_tracking.__module__ = aws.__name__
+    monkeypatch.setattr(aws, "target_tracking", target_tracking)
     assert compiled._stamp() != before
     monkeypatch.undo()
-    monkeypatch.setattr(policies, "VERTEX", 99)
+    monkeypatch.setattr(deciding, "VERTEX", 99)
     assert compiled._stamp() != before

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infercost.engine.simulate import autoscalers, compiled, simulation
-from infercost.engine.simulate.central import serve_central, serve_limited
+from infercost.engine.simulate.central import serve_central
+from infercost.engine.simulate.limited import serve_limited
 from infercost.engine.simulate.routed import serve_routed
 from infercost.engine.simulate.service import affine, empirical, exponential, lognormal
 from infercost.engine.simulate.simulation import simulate

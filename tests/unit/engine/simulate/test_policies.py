@@ -32,10 +32,9 @@ def rows(values, *, replicas=1, seconds=60.0, metric="utilization"):
 
 def decide(scaler, table, desired, now_s=None, memory=None):
     now_s = len(table) * scaler.tick_s if now_s is None else now_s
-    numbers = np.array(scaler.table or np.zeros((0, 1)), dtype=float)
-    return policies.decide(
-        scaler.policy, np.array(scaler.rules), numbers, table, len(table), desired, now_s, memory or Memory()
-    )
+    (rule,) = scaler.rules
+    numbers = np.array(rule.table or np.zeros((0, 1)), dtype=float)
+    return policies.decide(rule.policy, np.array(rule.numbers), numbers, table, len(table), desired, now_s, memory or Memory())
 
 
 class TestTargetTracking:
