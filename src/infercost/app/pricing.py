@@ -97,8 +97,12 @@ def ask(
     discounts: Discounts | str | os.PathLike[str] | None = None,
     currency: str | None = None,
     fx: ExchangeRate | str | None = None,
+    every_mode: bool = False,
 ) -> Question:
-    """Check a question before anything slow begins; arguments as in :func:`estimate`."""
+    """Check a question before anything slow begins; arguments as in :func:`estimate`.
+
+    With ``every_mode``, the question has the offers too that do not answer while the caller waits.
+    """
     from infercost.registry import all_providers
 
     Traffic(
@@ -116,7 +120,7 @@ def ask(
     calibrations = open_calibrations(calibration)
     day = today or datetime.now(UTC).date()
     money, rate = choose_currency(currency, fx, day)
-    books, warnings = _load_catalogs(chosen, catalogs, prices, money)
+    books, warnings = _load_catalogs(chosen, catalogs, prices, money, every_mode=every_mode)
     books = discounted(books, discounts, search=catalogs is None)
     warnings += stale_rate(rate, day)
     _check_included(include or {}, books, chosen)
@@ -269,12 +273,17 @@ def _check_included(include: Mapping[str, float], catalogs: Sequence[Catalog], p
 
 
 def _load_catalogs(
-    providers: Mapping[str, Provider], given: Sequence[Catalog] | None, prices: str | None, currency: str
+    providers: Mapping[str, Provider],
+    given: Sequence[Catalog] | None,
+    prices: str | None,
+    currency: str,
+    *,
+    every_mode: bool,
 ) -> tuple[list[Catalog], tuple[str, ...]]:
     """One catalog a provider, and what is to be said of the choice."""
     if given is not None:
         return [catalog for catalog in given if catalog.provider in providers], ()
-    book = open_book(providers.values(), prices=prices, currency=currency)
+    book = open_book(providers.values(), prices=prices, currency=currency, every_mode=every_mode)
     return book.catalogs, book.warnings
 
 

@@ -186,7 +186,7 @@ class ModePoint:
     provider: str
     region: str
     mode: str
-    """``realtime``, ``serverless``, ``async``, ``batch``, ``scale_to_zero``."""
+    """``realtime``, ``serverless``, ``serverless_provisioned``, ``async``, ``batch``, ``scale_to_zero``."""
     instance_type: str
     requests_per_day: float
     per_month: Band | None
@@ -194,7 +194,19 @@ class ModePoint:
     latency: str
     """The latency that it can promise, in words: ``p99 34 ms``, ``minutes``, ``by morning``."""
     latency_p99_s: float | None = None
+    """Of all requests; None where more than 1 % are refused."""
     note: str | None = None
+    keeps_slo: bool | None = None
+    """Whether it keeps the promises, refused requests counted as late; None where there are none, or no figure."""
+    slow_start: float | None = None
+    """Share (0..1) of the requests that start cold, or find no replica and wait or are refused."""
+    refused: float | None = None
+    """Share (0..1) of the requests that are refused."""
+    replicas: float | None = None
+    """Billed in the mean; instances at once where it is a job; concurrency where it is serverless."""
+    serving: Serving | None = None
+    lines: tuple[CostLine, ...] = ()
+    """Of the month's bill; they sum to ``per_month.likely``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,5 +224,13 @@ class Crossover:
     points: tuple[ModePoint, ...]
     cheapest_from: tuple[ModePoint, ...]
     """By cloud, the first level at which a mode becomes the cheapest, ascending."""
+    cheapest_within_slo: tuple[ModePoint, ...] = ()
+    """The same among the modes that keep the SLO; empty without one."""
     slo: Slo
+    traffic: str = ""
+    """The shape of the traffic, in words."""
+    seed: int = 0
+    facts: tuple[Fact, ...] = ()
+    """What the figures rest on, each rule once."""
+    not_priced: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

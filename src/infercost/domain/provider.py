@@ -115,6 +115,9 @@ class ServingMode:
     failed: Billed = "unknown"
     """Where it fails to start, or a job fails."""
     scales_to_zero: bool | None = None
+    scaling: ScalingRules | None = None
+    """How replicas of this mode follow its traffic down to zero; all its options act together. None: it does not, or
+    its rules are not known."""
     prices: Literal["estimated", "priced", "refreshed", "shown", "missing"]
     """``estimated``: estimates rank its offers. ``priced``: the book has offers of it, which promise something else.
     ``refreshed``: likewise, once a refresh has read them. ``shown``: single prices that are no offers. ``missing``: no

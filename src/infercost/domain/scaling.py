@@ -50,6 +50,8 @@ class ScalingOption:
     """What the cloud takes where the user says nothing; None where it must be given."""
     accelerators: bool | None = None
     """True: only on instances with an accelerator. False: only without. None: on both."""
+    settings: dict[str, float] = field(default_factory=dict)
+    """As of ``ScalingPolicy``."""
     source: str = ""
 
 

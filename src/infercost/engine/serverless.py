@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from infercost.domain.provider import ServerlessRules
     from infercost.domain.traffic import Slo, SloTarget, Traffic
 
-__all__ = ["cold_share", "plan_serverless", "serverless_hardware"]
+__all__ = ["Instance", "cold_share", "instance_of", "plan_serverless", "serverless_hardware"]
 
 ASSUMED_CPU_BAND: Final = 0.3
 """Widening of the band for a CPU and a share of it that the platform does not publish."""
@@ -92,6 +92,49 @@ def _vcpus(memory_gib: float, rules: ServerlessRules) -> float:
     return min(rules.max_vcpus, memory_gib * rules.vcpus_per_gib)
 
 
+def _slowdown(hardware: Hardware, rules: ServerlessRules) -> float:
+    """How much longer everything takes on the share of its vCPUs that the size has."""
+    return hardware.vcpus / _vcpus(hardware.memory_gib, rules)
+
+
+def _single(prediction: Prediction) -> PredictedPoint | None:
+    """How an instance serves: one request at a time."""
+    single = [p for p in prediction.points if p.serving.workers == 1 and p.serving.max_batch == 1]
+    return min(single, key=lambda p: p.single_s, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """What an instance of a memory size does with a request, likely."""
+
+    instance_type: str
+    service_s: float
+    cv: float
+    cold_s: float
+    """What a cold start adds: the container's start, and loading the model."""
+
+
+def instance_of(prediction: Prediction, hardware: Hardware, load_s: float, rules: ServerlessRules) -> Instance | None:
+    """An instance for a simulator; None where nothing was predicted.
+
+    Args:
+        prediction: on the hardware.
+        hardware: of ``serverless_hardware``.
+        load_s: seconds that loading the model took where it was measured.
+        rules: the cloud's rules.
+    """
+    point = _single(prediction)
+    if point is None:
+        return None
+    slowed = _slowdown(hardware, rules)
+    return Instance(
+        instance_type=hardware.instance_type,
+        service_s=point.single_s * slowed,
+        cv=prediction.cv if point.cv is None else point.cv,
+        cold_s=rules.cold_start_s + load_s * slowed,
+    )
+
+
 def plan_serverless(  # noqa: PLR0917 - like plan, with the profile for the time to load
     predictions: Sequence[Prediction],
     hardware: Sequence[Hardware],
@@ -126,10 +169,9 @@ class _Case:
 
     def place(self, prediction: Prediction, hardware: Hardware) -> Placement | Misfit:
         reasons = [*prediction.reasons, *oversize(self.traffic, self.rules.max_payload_bytes)]
-        single = [p for p in prediction.points if p.serving.workers == 1 and p.serving.max_batch == 1]
-        if not single:
+        point = _single(prediction)
+        if point is None:
             return _misfit(prediction, reasons or ["no configuration with a single worker was predicted"])
-        point = min(single, key=lambda p: p.single_s)
         needs = point.memory_bytes / GIB + self.rules.memory_reserved_gib
         if needs > hardware.memory_gib:
             kept = f" ({gib(self.rules.memory_reserved_gib)} of it for the runtime)" if self.rules.memory_reserved_gib else ""
@@ -153,7 +195,7 @@ class _Case:
         self, prediction: Prediction, point: PredictedPoint, hardware: Hardware, band: float
     ) -> tuple[_Load, _Load, _Load]:
         """The load at the band's fast end, likely, and at its slow end."""
-        slowed = hardware.vcpus / _vcpus(hardware.memory_gib, self.rules)
+        slowed = _slowdown(hardware, self.rules)
         low, likely, high = (
             _Load.of(
                 service_s=point.single_s * slowed * factor,

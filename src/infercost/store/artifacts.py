@@ -87,7 +87,7 @@ _HOW_TO_MAKE: Final = {
     "price_check": "infercost prices verify --format json --out check.json",
     "capacity_plan": "infercost plan profile.json --traffic diurnal:peak=200,trough=10 --format json --out plan.json",
     "traffic": "infercost traffic access.log --format json --out traffic.json",
-    "crossover": "infercost plan profile.json --modes --format json --out modes.json",
+    "crossover": "infercost modes profile.json --format json --out modes.json",
     "calibrations": "infercost calibrate list --format json --out calibrations.json",
     "diagnosis": "infercost doctor --format json --out doctor.json",
 }

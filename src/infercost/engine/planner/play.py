@@ -37,6 +37,8 @@ class Played:
     replica_seconds: float
     busy_seconds: float
     facts: tuple[ScalingFact, ...]
+    starts: int = 0
+    """Replicas that were started, those of the beginning not counted."""
 
 
 def tightest(slo: Slo) -> SloTarget | None:
@@ -93,6 +95,7 @@ def judged(choice: Choice, run: Run, slo: Slo) -> Played:
         replica_seconds=run.replica_seconds,
         busy_seconds=run.busy_seconds,
         facts=run.assumptions,
+        starts=int(np.maximum(np.diff(run.timeline.desired), 0).sum()),
     )
 
 

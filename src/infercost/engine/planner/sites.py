@@ -10,7 +10,7 @@ from infercost.domain.units import HOURS_PER_MONTH
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from infercost.domain.price import Catalog, Offer
+    from infercost.domain.price import Catalog, Mode, Offer
     from infercost.engine.quote import Bill, Quote, Quoter
 
 __all__ = ["Place", "Site", "sites"]
@@ -59,15 +59,18 @@ class Site:
 
 
 def sites(
-    catalogs: Iterable[Catalog], quoters: Mapping[str, Quoter], regions: Mapping[str, Sequence[str]]
+    catalogs: Iterable[Catalog],
+    quoters: Mapping[str, Quoter],
+    regions: Mapping[str, Sequence[str]],
+    mode: Mode = "realtime",
 ) -> tuple[dict[Key, Site], list[Offer]]:
-    """The always-on offers of the chosen regions by instance type, and those without a price."""
+    """The offers of a mode (dedicated capacity) in the chosen regions by instance type, and those without a price."""
     found: dict[Key, list[Place]] = {}
     unpriced = []
     for catalog in catalogs:
         chosen = set(regions.get(catalog.provider, ()))
         for offer in catalog.offers:
-            if offer.mode != "realtime" or offer.region not in chosen:
+            if offer.mode != mode or offer.spot or offer.region not in chosen:
                 continue
             if offer.price is None:
                 unpriced.append(offer)

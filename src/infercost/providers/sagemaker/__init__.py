@@ -12,6 +12,8 @@ _MB = 2**20
 _HOSTING_FAQ = "docs.aws.amazon.com/sagemaker/latest/dg/hosting-faqs.html"
 _SERVERLESS_DOC = "docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html"
 _SCALING_DOC = "docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling.html"
+_ZERO_DOC = "docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html"
+_ASYNC_SCALING_DOC = "docs.aws.amazon.com/sagemaker/latest/dg/async-inference-autoscale.html"
 
 PROVIDER = CloudProvider(
     name="sagemaker",
@@ -148,6 +150,24 @@ PROVIDER = CloudProvider(
             title="real-time endpoint of inference components",
             per="instance-hour, at the price of a real-time endpoint",
             scales_to_zero=True,
+            scaling=ScalingRules(
+                options=(
+                    ScalingOption(kind="target_tracking", metric="invocations", source=_SCALING_DOC),
+                    ScalingOption(
+                        kind="step",
+                        metric="invocations",
+                        default_target=1.0,
+                        settings={"from_zero": 1.0},
+                        source=f"NoCapacityInvocationFailures: {_ZERO_DOC}",
+                    ),
+                ),
+                max_replicas=100,
+                scales_to_zero=True,
+                start_s=300.0,
+                routing="least_outstanding",
+                routings=("least_outstanding",),
+                source=f"{_ZERO_DOC}; 300 s to start an instance are assumed (several minutes, it says), and 100 instances",
+            ),
             prices="priced",
             verified=True,
             source="only endpoints that host inference components; at zero instances a request fails, and starting one takes"
@@ -181,6 +201,30 @@ PROVIDER = CloudProvider(
             per="instance-hour",
             idle="billed",
             scales_to_zero=True,
+            scaling=ScalingRules(
+                options=(
+                    ScalingOption(
+                        kind="target_tracking",
+                        metric="backlog",
+                        default_target=5.0,
+                        source=f"ApproximateBacklogSizePerInstance, 5 in the example: {_ASYNC_SCALING_DOC}",
+                    ),
+                    ScalingOption(
+                        kind="step",
+                        metric="backlog",
+                        default_target=1.0,
+                        settings={"from_zero": 1.0},
+                        source=f"HasBacklogWithoutCapacity: {_ASYNC_SCALING_DOC}",
+                    ),
+                ),
+                max_replicas=100,
+                scales_to_zero=True,
+                start_s=300.0,
+                routing="central",
+                routings=("central",),
+                source=f"{_ASYNC_SCALING_DOC}. Assumed, for lack of a published figure: 300 s to start an instance, 100"
+                " instances, and that a free instance takes the oldest request of the queue",
+            ),
             prices="priced",
             verified=False,
             source="the instance count can scale to zero when no requests are queued, and then nothing is paid:"

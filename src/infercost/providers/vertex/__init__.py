@@ -96,6 +96,24 @@ PROVIDER = CloudProvider(
             title="online prediction that scales to zero (in the beta API)",
             per="node-hour, at the price of online prediction",
             scales_to_zero=True,
+            scaling=ScalingRules(
+                options=(
+                    ScalingOption(
+                        kind="vertex",
+                        metric="utilization",
+                        default_target=60.0,
+                        settings={"idle_s": 300.0, "awake_s": 300.0},
+                        source="both periods at the least that can be set, 5 minutes; the default is an hour",
+                    ),
+                ),
+                max_replicas=100,
+                scales_to_zero=True,
+                start_s=180.0,
+                schedules=False,
+                source="DedicatedResources.ScaleToZeroSpec of the API v1beta1:"
+                " cloud.google.com/dotnet/docs/reference/Google.Cloud.AIPlatform.V1Beta1. Assumed, for lack of a published"
+                " figure: 180 s to start a node, requests spread at random, and 100 nodes",
+            ),
             prices="priced",
             verified=True,
             source="DedicatedResources.ScaleToZeroSpec of the API v1beta1: up for at least 5 minutes, and for a period without"
