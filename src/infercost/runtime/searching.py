@@ -19,6 +19,8 @@ TRIAL_SHARE = 0.15
 LEAST_TRIALS = 3
 BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Half octaves: the best batch is often none of the powers of two."""
+_STEP_DOWN = 4
+"""A batch so many times smaller is tried after one that failed."""
 _WORTH = 0.002
 """Expected gain below which no further trial is worth its time."""
 _NOISE = 0.03
@@ -30,9 +32,9 @@ _WORKER_SLOPE, _WORKER_SPREAD = 0.9, 0.15
 _THREAD_SLOPE, _THREAD_SPREAD = 0.75, 0.2
 """Throughput grows with so many powers of workers and of threads: prior mean and spread."""
 _GROUP_SPREAD = 0.7
-_HALF_BATCH = 0.35
+_HALF_BATCH = 0.25
 """Batch at which half of the batch's gain is there."""
-_LARGE = 32
+_LARGE = 16
 """From this batch on, what is live may leave the caches."""
 
 
@@ -139,11 +141,15 @@ def best_of(found: dict[Setup, Outcome], limit_ms: float | None = None) -> Setup
 
 
 def _hopeless(setup: Setup, found: dict[Setup, Outcome]) -> bool:
-    """Whether a smaller one of its kind failed already: larger ones need more memory."""
-    return any(
-        outcome.failed and other.group == setup.group and other.batch <= setup.batch and other.workers <= setup.workers
-        for other, outcome in found.items()
-    )
+    """Whether a smaller one of its kind failed already, larger ones needing more memory; or one little larger did.
+
+    Where nothing of a kind has run yet, the next to be tried is much smaller than what failed.
+    """
+    kind = [(other, outcome.failed) for other, outcome in found.items() if other.group == setup.group]
+    if any(failed and other.batch <= setup.batch and other.workers <= setup.workers for other, failed in kind):
+        return True
+    smallest = min((other.batch for other, failed in kind if failed), default=None)
+    return smallest is not None and all(failed for _, failed in kind) and setup.batch > max(1, smallest // _STEP_DOWN)
 
 
 def _tail(setup: Setup, outcome: Outcome) -> float:

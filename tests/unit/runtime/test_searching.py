@@ -132,6 +132,13 @@ def test_what_failed_is_not_tried_larger() -> None:
     assert best_of({failed: Outcome(0.0)}) is None
 
 
+def test_after_a_failure_something_much_smaller_is_tried_first() -> None:
+    grid = full_grid(2, BATCHES, [("cpu", "fp32")])
+    chosen = suggest(grid, {Setup(32, 1, 2): Outcome(0.0)})
+    assert chosen is not None
+    assert chosen[0].batch <= 8
+
+
 def test_a_search_ends_when_nothing_is_left_or_worth_it() -> None:
     grid = [Setup(1, 1, 1)]
     assert suggest(grid, {grid[0]: Outcome(1.0)}) is None
