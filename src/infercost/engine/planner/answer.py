@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final
 
 from infercost.domain.capacity import Fact, PlannedReplicas, Policy
@@ -34,6 +34,7 @@ __all__ = ["Planned", "policies", "priced", "serverless_policy"]
 
 _START: Final = re.compile(r"from the decision to a replica in service")
 _MILLION: Final = Decimal(1_000_000)
+_CENT: Final = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def priced(
         per_million=_each(month, requests / _MILLION),
         compared=made.cost + (made.unknown or 0),
         lines=made.lines,
-        bound=Decimal(repr(round(bound, 2))),
+        bound=Decimal(repr(bound)).quantize(_CENT, ROUND_FLOOR),
         facts=_facts(confirmed, screen, provider),
         notes=_notes(confirmed, outlook, place, provider),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Final
 
 from infercost.domain.capacity import CapacityPlan, Search
@@ -202,7 +202,7 @@ def _search(outcome: Outcome, demand: Demand, planned: Sequence[Planned], others
         pruned=outcome.pruned,
         screened=max(screened, 0),
         simulated=outcome.simulated,
-        lower_bound=None if lowest is None else lowest.quantize(Decimal("0.01")),
+        lower_bound=None if lowest is None else lowest.quantize(Decimal("0.01"), ROUND_FLOOR),
         gap=None if best is None or not lowest else max(float(best / lowest) - 1, 0.0),
         seed=demand.seed,
         seconds_simulated=demand.duration_s,

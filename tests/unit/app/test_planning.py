@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import infercost
+from infercost.domain.errors import UsageError
+from infercost.engine.planner.search import Budget
+
+PROFILE = Path(__file__).parents[3] / "profiles" / "resnet50.json"
+TRAFFIC = "phases:2@15m,20@15m,2@15m,10@15m"
+SMALL = Budget(requests=2e6, probed=8)
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return infercost.plan(
+        PROFILE,
+        traffic=TRAFFIC,
+        slo="p95=500ms",
+        instances=["ml.c7i.large", "ml.c7i.xlarge", "n2-standard-4", "Standard_F4s_v2"],
+        explain=1,
+        budget=SMALL,
+    )
+
+
+def test_each_cloud_is_planned_on_its_own_rules(plan):
+    kinds = {policy.provider: {scaling.kind for scaling in policy.scaling} for policy in plan.policies}
+    assert set(kinds) == {"sagemaker", "vertex", "azureml"}
+    allowed = {"sagemaker": "target_tracking", "vertex": "vertex", "azureml": "azure"}
+    assert all(found <= {allowed[provider]} for provider, found in kinds.items())
+    assert all(policy.attainment >= 0.95 for policy in plan.policies)
+
+
+def test_the_traffic_is_told(plan):
+    assert plan.workload.duration_s == 3600
+    assert plan.workload.peak_rps == pytest.approx(20, rel=0.05)
+    assert any("less than a day" in text for text in plan.warnings)
+
+
+def test_lines_sum_to_totals(plan):
+    for policy in plan.policies:
+        known = [line.monthly_cost for line in policy.lines if line.monthly_cost is not None]
+        assert sum(known) == policy.per_month.likely
+
+
+def test_a_plan_becomes_an_endpoint_of_its_cloud(plan):
+    for provider in ("sagemaker", "vertex", "azureml"):
+        made = infercost.endpoint_of(plan, provider=provider)
+        assert made.provider == provider
+        assert made.replicas.min >= 1
+
+
+def test_the_same_question_has_the_same_answer(plan):
+    again = infercost.plan(
+        PROFILE,
+        traffic=TRAFFIC,
+        slo="p95=500ms",
+        instances=["ml.c7i.large", "ml.c7i.xlarge", "n2-standard-4", "Standard_F4s_v2"],
+        explain=1,
+        budget=SMALL,
+    )
+    assert replace(again, created=plan.created) == plan
+
+
+def test_one_instance_type_of_each_cloud_at_least():
+    with pytest.raises(UsageError, match="top=0"):
+        infercost.plan(PROFILE, traffic="constant:rps=5", top=0)
