@@ -102,3 +102,57 @@ def test_ctrl_c_exits_130_and_leaves_no_half_file(digits, tmp_path):
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+def test_scenarios_and_a_search_are_measured_shown_and_kept(infercost, digits, tmp_path):
+    options = ("--batch", "1,2", "--threads", "1", "--budget", "4s", "--scenario", "server", "--rps", "40", "--slo", "p50=5s")
+    first = infercost("profile", digits, *options, "--search", "--out", "p.json")
+    assert first.code == 0
+    assert "server: valid; p50 at most 5000 ms" in first.out
+    assert "Search for the highest throughput, within p50=5000ms" in " ".join(first.out.split())
+    saved = json.loads((tmp_path / "p.json").read_text())
+    jsonschema.validate(saved, schema("profile"))
+    (run,) = saved["scenarios"]
+    assert (run["scenario"], run["target_rps"], run["verdict"]) == ("server", 40.0, "valid")
+    assert run["raw"]["count"] == run["queries"]
+    assert len(list((tmp_path / "cache" / "trials").iterdir())) == len(saved["search"]["trials"]) >= 1
+    assert saved["noise"]["slices"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--scenario", "burst"), "unknown scenario 'burst'"),
+        (("--scenario", "server"), "needs its arrival rate; add --rps 50"),
+        (("--scenario", "offline", "--rps", "5"), "--rps is the rate of the server scenario"),
+        (("--rps", "5"), "add --scenario server"),
+        (("--slo", "p99=5ms"), "add --scenario server or --search"),
+        (("--variant", "int8=m.onnx"), "add --search"),
+        (("--search", "--variant", "int8"), "write it like --variant int8=model-int8.onnx"),
+        (("--search", "--variant", "fp32=digits.onnx"), "is fp32 itself"),
+        (("--budget", "0.1s"), "too short"),
+        (("--budget", "soon"), "soon"),
+        (("--device", "tpu"), "--device must be auto, cpu, cuda, tensorrt or openvino"),
+        (("--device", "openvino"), "pip install 'infercost[openvino]'"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(infercost, digits, tmp_path, options, words):
+    (tmp_path / "digits.onnx").write_bytes(digits.read_bytes())
+    result = infercost("profile", "digits.onnx", *options)
+    assert (result.code, result.out) == (2, "")
+    assert words in " ".join(result.err.split())
+
+
+def test_a_strict_profile_refuses_a_busy_machine(infercost, digits, monkeypatch):
+    from infercost.runtime import measure
+
+    monkeypatch.setattr(measure, "busy_cpus", lambda: 1.5)
+    result = infercost("profile", digits, *SHORT, "--strict")
+    assert (result.code, result.out) == (4, "")
+    assert "other processes were using 1.5 CPUs" in result.err
+    assert "without --strict" in result.err
+
+
+def test_a_budget_is_written_with_its_unit(infercost, digits):
+    result = infercost("profile", digits, "--batch", "1", "--threads", "1", "--budget", "1s", "--format", "json")
+    assert result.json["runtime"]["settings"]["budget_s"] == "1"

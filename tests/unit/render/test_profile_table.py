@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from infercost.domain.profile import Interval, LatencyStats, OperatorCall, ScenarioRun, Search, Tail, Trial
 from infercost.render import render
 
 
@@ -63,3 +64,72 @@ def test_an_instance_and_an_accelerator_are_named(profile):
 
 def test_a_profile_without_operator_times_has_no_such_table(profile):
     assert "operator" not in render(replace(profile, operators=()), "table", width=80)
+
+
+RUN = ScenarioRun(
+    scenario="server",
+    samples_per_query=1,
+    workers=2,
+    threads=1,
+    queries=900,
+    duration_s=9.0,
+    target_rps=100.0,
+    achieved_rps=99.5,
+    throughput_per_s=99.5,
+    latency_ms=LatencyStats.of([0.01 + n / 1e5 for n in range(900)]),
+    tails=(Tail(metric="p99", bound=19.0),),
+    stable=True,
+    verdict="valid",
+    reason="p99 at most 50 ms: 0 of 900 queries took longer, 2 may",
+)
+TRIALS = tuple(
+    Trial(
+        batch=batch,
+        threads=1,
+        workers=2,
+        precision="int8",
+        throughput_per_s=rate,
+        latency_ms=LatencyStats.of([0.02] * 20) if rate else None,
+        memory_bytes=140_000_000,
+        failure=None if rate else "out of memory",
+    )
+    for batch, rate in ((8, 320.0), (16, 300.0), (64, 0.0))
+)
+
+
+def test_scenarios_come_with_their_verdict_and_why(profile):
+    text = render(replace(profile, scenarios=(RUN,)), "table", width=80)
+    assert "server 2 × 1t" in " ".join(text.split())
+    assert "server: valid; p99 at most 50 ms: 0 of 900 queries took longer, 2 may." in " ".join(text.split())
+    assert "p99 at most" in render(replace(profile, scenarios=(RUN,)), "table", width=160).split("server: valid")[0]
+
+
+def test_a_search_shows_the_best_first_and_what_it_took(profile):
+    found = Search(grid=36, trials=TRIALS, best=1, slo="p99=50ms", stopped="the time was up")
+    text = " ".join(render(replace(profile, search=found), "table", width=100).split())
+    assert text.index("best 16 2 × 1t cpu int8 300") < text.index("8 2 × 1t cpu int8 320")
+    assert "within p99=50ms: 3 of 36 configurations tried; the time was up." in text
+    none = replace(found, best=None)
+    assert "None keeps p99=50ms." in " ".join(render(replace(profile, search=none), "table", width=100).split())
+
+
+def test_what_a_worker_keeps_is_said_where_it_was_recorded(profile):
+    points = tuple(replace(p, process_bytes=50_000_000, energy_j=0.5) for p in profile.points)
+    text = " ".join(render(replace(profile, points=points), "table", width=120).split())
+    assert "a worker keeps 270 MB: 50 MB of its own and the session" in text
+    assert "J an item at best" in text
+    assert "Worker" not in render(profile, "table", width=120)
+
+
+def test_how_sure_a_mean_is_stands_beside_it_where_there_is_room(profile):
+    points = tuple(replace(p, intervals=(Interval(metric="mean", low=0.98, high=1.02),)) for p in profile.points)
+    assert "±" in render(replace(profile, points=points), "table", width=120)
+    assert "±" not in render(replace(profile, points=points), "table", width=80)
+    assert "±" not in render(profile, "table", width=120)
+
+
+def test_calls_with_their_shapes_are_among_the_details(profile):
+    call = OperatorCall(op_type="Conv", inputs=("float32[1,3,8,8]",), calls=2, mean_us=81.5, time_share=0.7)
+    with_calls = replace(profile, operator_calls=(call,))
+    assert "float32[1,3,8,8]" in render(with_calls, "table", width=120, details=True)
+    assert "float32[1,3,8,8]" not in render(with_calls, "table", width=120)
