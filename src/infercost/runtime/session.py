@@ -113,7 +113,8 @@ def bound_runner(session: Any, binding: Any) -> tuple[Callable[..., Any], tuple[
     target = getattr(binding, "_iobinding", None)
     if inner is None or target is None:
         return session.run_with_iobinding, (binding,)
-    return inner.run_with_iobinding, (target, None)
+    # Without run options of its own, every call makes some: 5 µs of 400 on a small network.
+    return inner.run_with_iobinding, (target, ort.RunOptions())
 
 
 def describe_outputs(session: Any, values: Sequence[Any]) -> list[tuple[str, str, tuple[int, ...] | None, int]]:
