@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 def reference(
     arrivals: list[float],
-    seconds: Callable[[int, int], float],
+    seconds: Callable[[list[int]], float],
     *,
     replicas: int,
+    workers: int = 1,
     max_batch: int = 1,
     max_delay: float = 0.0,
     limit: float = np.inf,
@@ -23,35 +24,39 @@ def reference(
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Waits, latencies (NaN when dropped) and batch sizes.
 
-    At each moment services end, then requests arrive, then batches start. ``choose`` picks a replica's own
-    queue from the requests outstanding at each; without it there is one queue.
+    At each moment services end, then requests arrive, then batches start. ``seconds`` is told the requests of a batch.
+    ``choose`` picks a replica's own queue from the requests outstanding at each; without it there is one queue.
     """
     queues: list[list[int]] = [[] for _ in range(replicas if choose else 1)]
-    running: list[tuple[float, int] | None] = [None] * replicas
+    running: list[tuple[float, int] | None] = [None] * (replicas * workers)
     wait, latency = np.full(len(arrivals), np.nan), np.full(len(arrivals), np.nan)
     sizes: list[int] = []
     coming = 0
+
+    def queue_of(worker: int) -> list[int]:
+        return queues[worker // workers if choose else 0]
+
     while coming < len(arrivals) or any(queues) or any(running):
         moments = [r[0] for r in running if r]
         moments += [arrivals[coming]] if coming < len(arrivals) else []
-        for place, replica in enumerate(running):
-            queue = queues[place if choose else 0]
-            if replica is None and queue:
-                moments.append(arrivals[queue[0]] + max_delay)
+        for worker, service in enumerate(running):
+            if service is None and queue_of(worker):
+                moments.append(arrivals[queue_of(worker)[0]] + max_delay)
         now = min(moments)
         running = [None if r and r[0] <= now else r for r in running]
         while coming < len(arrivals) and arrivals[coming] <= now:
-            outstanding = [len(queues[k if choose else 0]) + (r[1] if r else 0) for k, r in enumerate(running)]
-            inside = sum(len(q) for q in queues) + sum(r[1] for r in running if r)
+            busy = [sum(r[1] for r in running[k * workers : (k + 1) * workers] if r) for k in range(replicas)]
+            inside = sum(len(q) for q in queues) + sum(busy)
             if inside < limit:
+                outstanding = [len(queues[k if choose else 0]) + busy[k] for k in range(replicas)]
                 queues[choose(coming, outstanding) if choose else 0].append(coming)
             coming += 1
-        for place in range(replicas):
-            queue = queues[place if choose else 0]
-            if running[place] is None and queue and (len(queue) >= max_batch or now >= arrivals[queue[0]] + max_delay):
+        for worker in range(replicas * workers):
+            queue = queue_of(worker)
+            if running[worker] is None and queue and (len(queue) >= max_batch or now >= arrivals[queue[0]] + max_delay):
                 batch, queue[:] = queue[:max_batch], queue[max_batch:]
-                end = now + seconds(batch[0], len(batch))
-                running[place] = (end, len(batch))
+                end = now + seconds(batch)
+                running[worker] = (end, len(batch))
                 sizes.append(len(batch))
                 for request in batch:
                     wait[request], latency[request] = now - arrivals[request], end - arrivals[request]

@@ -13,6 +13,9 @@ ALL = [
     autoscalers.vertex_autoscaling(max_replicas=5),
     autoscalers.azure_autoscale(max_replicas=5),
     autoscalers.knative_kpa(max_replicas=5),
+    autoscalers.ray_serve(max_replicas=5),
+    autoscalers.sagemaker_target_tracking(5, metric="backlog", min_replicas=0, max_replicas=5),
+    autoscalers.sagemaker_step_scaling([Step(1)], high=1, low=-1, min_replicas=0, max_replicas=5, from_zero=True),
 ]
 
 
@@ -52,6 +55,7 @@ def test_a_start_may_be_a_distribution():
         (lambda: autoscalers.azure_autoscale(max_replicas=5, min_replicas=0), "from zero"),
         (lambda: autoscalers.vertex_autoscaling(max_replicas=0, min_replicas=0), "min_replicas <= max"),
         (lambda: autoscalers.vertex_autoscaling(float("nan"), max_replicas=5), "target_percent"),
+        (lambda: autoscalers.ray_serve(max_replicas=5, upscaling_factor=0), "upscaling_factor"),
         (lambda: autoscalers.knative_kpa(max_replicas=5, down_rate=1), "above 1"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infercost.domain.scaling import ScalingPolicy, ScheduledCapacity
 from infercost.engine.simulate import autoscalers, compiled, simulation
 from infercost.engine.simulate.central import serve_central
 from infercost.engine.simulate.limited import serve_limited
@@ -44,66 +45,88 @@ def assert_same(result, expected):
     assert result.batch_sizes.tolist() == sizes
 
 
-@settings(max_examples=150, deadline=None)
-@given(QUARTERS, st.integers(1, 4), st.integers(1, 5), st.sampled_from([0.0, 0.25, 1.0, 3.5]), st.sampled_from([0.5, 1.25]))
-def test_one_queue_is_exact(reference, arrivals, replicas, max_batch, max_delay, s0):
-    result = simulate(arrivals, service=affine(s0, 0.25), replicas=replicas, max_batch=max_batch, max_delay_s=max_delay)
-    expected = reference(
-        arrivals, lambda _, size: s0 + 0.25 * size, replicas=replicas, max_batch=max_batch, max_delay=max_delay
-    )
-    assert_same(result, expected)
+def timed(s0, s1, work, padded):
+    """Seconds of a batch by the rule of ``simulate``; of powers of two, so that sums are exact."""
+
+    def seconds(batch):
+        works = [1.0 if work is None else work[request] for request in batch]
+        return (s0 + s1 * len(batch)) * (max(works) if padded else sum(works) / len(works))
+
+    return seconds
 
 
-@settings(max_examples=150, deadline=None)
-@given(QUARTERS, st.integers(1, 4), st.integers(1, 5), st.sampled_from([0.0, 0.25, 3.5]), st.integers(1, 9))
-def test_one_queue_with_a_limit_is_exact(reference, arrivals, replicas, max_batch, max_delay, limit):
+SIZES = st.sampled_from([None, 1, 2])
+"""Seed of the relative work of requests; None: all alike."""
+
+
+def works(seed, count):
+    return None if seed is None else np.random.default_rng(seed).choice([0.5, 1.0, 2.0], count)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    arrivals=QUARTERS,
+    replicas=st.integers(1, 4),
+    workers=st.integers(1, 3),
+    max_batch=st.integers(1, 5),
+    max_delay=st.sampled_from([0.0, 0.25, 1.0, 3.5]),
+    s0=st.sampled_from([0.5, 1.25]),
+    sizes=SIZES,
+    padded=st.booleans(),
+    limit=st.sampled_from([None, None, 1, 4, 9]),
+)
+def test_one_queue_is_exact(reference, arrivals, replicas, workers, max_batch, max_delay, s0, sizes, padded, limit):
+    work = works(sizes, len(arrivals))
     result = simulate(
         arrivals,
-        service=affine(0.5, 0.25),
+        service=affine(s0, 0.25),
         replicas=replicas,
+        workers=workers,
         max_batch=max_batch,
         max_delay_s=max_delay,
+        work=work,
+        padded=padded,
         concurrency_limit=limit,
     )
     expected = reference(
         arrivals,
-        lambda _, size: 0.5 + 0.25 * size,
+        timed(s0, 0.25, work, padded),
         replicas=replicas,
+        workers=workers,
         max_batch=max_batch,
         max_delay=max_delay,
-        limit=limit,
+        limit=limit or np.inf,
     )
     assert_same(result, expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
-    st.integers(0, 1000),
-    st.integers(1, 5),
-    st.integers(1, 4),
-    st.sampled_from([0.0, 0.7]),
-    st.sampled_from([None, 3, 8]),
-    st.sampled_from(["random", "least_outstanding"]),
+    arrivals=QUARTERS,
+    replicas=st.sampled_from([1, 2, 3, 50]),
+    workers=st.integers(1, 3),
+    max_batch=st.integers(1, 4),
+    max_delay=st.sampled_from([0.0, 0.25, 0.75, 3.5]),
+    limit=st.sampled_from([None, None, 3, 8]),
+    routing=st.sampled_from(["random", "least_outstanding"]),
+    sizes=SIZES,
+    padded=st.booleans(),
 )
-def test_own_queues_are_exact(reference, seed, replicas, max_batch, max_delay, limit, routing):
-    arrivals = np.cumsum(np.random.default_rng(seed).exponential(0.3, 60))
-    service = exponential(affine(0.4, 0.2))
-    keys = [np.uint64(s.generate_state(1, np.uint64)[0]) for s in np.random.SeedSequence(5).spawn(4)]
-    draws = service.draws(max_batch)
+def test_own_queues_are_exact(reference, arrivals, replicas, workers, max_batch, max_delay, limit, routing, sizes, padded):
+    keys = [np.uint64(s.generate_state(1, np.uint64)[0]) for s in np.random.SeedSequence(5).spawn(5)]
+    work = works(sizes, len(arrivals))
 
     def choose(request, outstanding):
         if routing == "least_outstanding":
             return outstanding.index(min(outstanding))
         return min(int(uniform(keys[2], request) * replicas), replicas - 1)
 
-    def seconds(first, size):
-        return draw(draws, keys[1], first, size)
-
     with np.errstate(over="ignore"):
         expected = reference(
-            arrivals.tolist(),
-            seconds,
+            arrivals,
+            timed(0.5, 0.25, work, padded),
             replicas=replicas,
+            workers=workers,
             max_batch=max_batch,
             max_delay=max_delay,
             limit=limit or np.inf,
@@ -111,16 +134,37 @@ def test_own_queues_are_exact(reference, seed, replicas, max_batch, max_delay, l
         )
     result = simulate(
         arrivals,
-        service=service,
+        service=affine(0.5, 0.25),
         replicas=replicas,
+        workers=workers,
         max_batch=max_batch,
         max_delay_s=max_delay,
         concurrency_limit=limit,
         routing=routing,
+        work=work,
+        padded=padded,
         seed=5,
     )
     assert sorted(result.batch_sizes) == sorted(expected[2])
     assert_same(result, (expected[0], expected[1], result.batch_sizes.tolist()))
+
+
+def test_random_services_are_drawn_by_the_first_request_of_a_batch(reference):
+    arrivals = np.cumsum(np.random.default_rng(0).exponential(0.3, 200))
+    service, keys = exponential(affine(0.4, 0.2)), np.random.SeedSequence(5).spawn(5)
+    draws, key = service.draws(3), np.uint64(keys[1].generate_state(1, np.uint64)[0])
+    with np.errstate(over="ignore"):
+        expected = reference(
+            arrivals.tolist(), lambda batch: draw(draws, key, batch[0], len(batch)), replicas=2, max_batch=3, max_delay=0.2
+        )
+    assert_same(simulate(arrivals, service=service, replicas=2, max_batch=3, max_delay_s=0.2, seed=5), expected)
+
+
+def test_many_workers_stand_in_a_line_and_more_in_a_tree(reference):
+    arrivals = np.cumsum(np.random.default_rng(1).integers(0, 3, 900) / 64)
+    for replicas in (1, 3, 16, 63, 64, 65, 130):
+        result = simulate(arrivals, service=affine(0.5, 0.0), replicas=replicas)
+        assert_same(result, reference(arrivals.tolist(), lambda _: 0.5, replicas=replicas))
 
 
 SCALERS = {
@@ -147,6 +191,21 @@ SCALERS = {
         start_s=30,
     ),
     "kpa": autoscalers.knative_kpa(2.0, max_replicas=6, min_replicas=0, start_s=5),
+    "ray": autoscalers.ray_serve(2.0, max_replicas=6, downscale_delay_s=60, start_s=5),
+    "several": autoscalers.build(
+        [
+            ScalingPolicy(kind="target_tracking", metric="invocations", target=30, settings={"in_cooldown_s": 60}),
+            ScalingPolicy(kind="target_tracking", metric="concurrency", target=2, settings={"high_resolution": 1}),
+            ScalingPolicy(kind="step", metric="backlog", target=1, settings={"from_zero": 1}),
+        ],
+        min_replicas=0,
+        max_replicas=6,
+        start_s=30,
+        schedule=[
+            ScheduledCapacity(name="a", at="00:10", min_replicas=2, max_replicas=5),
+            ScheduledCapacity(name="b", at="00:20", min_replicas=0, max_replicas=6),
+        ],
+    ),
 }
 
 
@@ -160,12 +219,13 @@ def traffic(seed=0):
 
 @pytest.mark.parametrize("routing", ["central", "random", "least_outstanding"])
 @pytest.mark.parametrize("limit", [None, 12])
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(("batch", "workers"), [(1, 1), (3, 1), (1, 2)])
 @pytest.mark.parametrize("scaler", SCALERS)
-def test_compiled_and_plain_agree(monkeypatch, request, routing, limit, batch, scaler):
+def test_compiled_and_plain_agree(request, routing, limit, batch, workers, scaler):
     settings = {
-        "service": lognormal(affine(0.6, 0.2), 0.5),
+        "service": lognormal(affine(0.6 * workers, 0.2), 0.5),
         "replicas": 1,
+        "workers": workers,
         "max_batch": batch,
         "max_delay_s": 0.1,
         "routing": routing,

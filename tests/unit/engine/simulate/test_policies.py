@@ -10,6 +10,7 @@ import pytest
 from infercost.engine.simulate import autoscalers, history, policies
 from infercost.engine.simulate.autoscalers import AzureRule, Step
 from infercost.engine.simulate.policies import Memory
+from infercost.engine.simulate.policies.ray import smoothed
 
 
 def rows(values, *, replicas=1, seconds=60.0, metric="utilization"):
@@ -243,6 +244,91 @@ class TestKpa:
         assert decide(self.scaler, idle, 1, now_s=90, memory=first.memory).desired == 0
         busy = decide(self.scaler, self.table([5] * 30), 1, now_s=80, memory=first.memory)
         assert busy.memory.in_at_s == -inf
+
+
+class TestRay:
+    """The rule of ray-project/ray @ 00590c45: `_apply_scaling_factors` and `_apply_delay_logic`, by hand."""
+
+    scaler = autoscalers.ray_serve(2, max_replicas=100, tick_s=0.1)
+
+    def table(self, per_replica, replicas):
+        return rows([per_replica] * 300, replicas=replicas, seconds=0.1, metric="concurrency")
+
+    @pytest.mark.parametrize(
+        ("ongoing", "running", "up", "down", "expected"),
+        [
+            (20, 5, 1.0, 1.0, 10),
+            (20, 5, 0.5, 1.0, 8),  # 5 + 0.5 * 5 = 7.5
+            (4, 5, 1.0, 1.0, 2),
+            (4, 5, 1.0, 0.5, 4),  # 5 - 0.5 * 3 = 3.5
+            (8, 5, 1.0, 0.1, 4),  # 4.9 rounds up to 5: stuck, so one less
+            (10, 5, 1.0, 1.0, 5),
+            (9.5, 5, 1.0, 0.1, 5),  # 4.75 replicas are 5
+        ],
+    )
+    def test_factors(self, ongoing, running, up, down, expected):
+        rules = policies.RayRules(2.0, 30, 0, 0, 0, up, down, 1, 100)
+        assert smoothed(ongoing / 2.0, running, rules) == expected
+
+    def test_acts_when_the_wish_has_lasted_for_the_delay(self):
+        memory, seen = Memory(), []
+        for _ in range(302):
+            decision = decide(self.scaler, self.table(4, 5), 5, memory=memory)
+            memory = decision.memory
+            seen.append(decision.desired)
+        assert seen.index(10) == 300, "more than int(30 / 0.1) times in a row"
+        assert seen[301] == 5, "it counts anew"
+
+    def test_a_change_of_mind_counts_anew(self):
+        up, down = self.table(4, 5), self.table(1, 5)
+        memory = decide(self.scaler, up, 5).memory
+        assert decide(self.scaler, up, 5, memory=memory).memory.base == 2
+        assert decide(self.scaler, down, 5, memory=memory).memory.base == -1
+        assert decide(self.scaler, self.table(2, 5), 5, memory=memory).memory.base == 0
+
+    def test_to_zero_from_one_alone_and_after_its_own_delay(self):
+        fast = autoscalers.ray_serve(
+            2, min_replicas=0, max_replicas=9, downscale_delay_s=0, downscale_to_zero_delay_s=2, tick_s=1
+        )
+        idle = rows([0] * 30, replicas=5, seconds=1.0, metric="concurrency")
+        assert decide(fast, idle, 5).desired == 1
+        memory, seen = Memory(), []
+        for _ in range(4):
+            decision = decide(fast, rows([0] * 30, replicas=1, seconds=1.0), 1, memory=memory)
+            memory = decision.memory
+            seen.append(decision.desired)
+        assert seen == [1, 1, 0, 1]
+
+    def test_from_zero_at_once(self):
+        table = rows([0] * 30, replicas=0, seconds=0.1)
+        assert decide(self.scaler, table, 0).desired == 0
+        table[-1, history.INSIDE_S] = 0.1
+        assert decide(self.scaler, table, 0).desired == 1
+
+
+class TestBacklog:
+    scaler = autoscalers.sagemaker_target_tracking(5, metric="backlog", min_replicas=0, max_replicas=10)
+
+    def waiting(self, count, replicas, points=3):
+        table = rows([0] * points, replicas=replicas)
+        table[:, history.WAITING] = count
+        return table
+
+    @pytest.mark.parametrize(("count", "replicas", "expected"), [(20, 2, 4), (10, 2, 2), (12, 0, 3), (5, 0, 0), (6, 0, 2)])
+    def test_in_proportion_to_what_waits(self, count, replicas, expected):
+        assert decide(self.scaler, self.waiting(count, replicas), replicas).desired == expected
+
+    def test_to_zero_when_nothing_waits(self):
+        assert decide(self.scaler, self.waiting(0, 1, points=15), 1, now_s=900).desired == 0
+
+    def test_from_zero_by_what_found_no_replica(self):
+        scaler = autoscalers.sagemaker_step_scaling([Step(1)], high=1, low=-1, min_replicas=0, max_replicas=3, from_zero=True)
+        table = self.waiting(0, 0)
+        assert decide(scaler, table, 0).desired == 0
+        table[-1, history.DROPPED] = 2
+        assert decide(scaler, table, 0).desired == 1
+        table[-1, history.READY] = 1
+        assert decide(scaler, table, 1).desired == 1, "refused by a limit, not for want of a replica"
 
 
 def test_without_a_policy_nothing_changes():

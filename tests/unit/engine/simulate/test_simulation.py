@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from math import exp, factorial, log
 
 import numpy as np
@@ -137,25 +138,159 @@ def test_the_books_balance(seed, routing, replicas, batch, limit, scaled):
         assert result.replica_seconds >= (line.mean_replicas * line.seconds).sum() - 1e-6
 
 
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), replicas=st.integers(1, 6), rps=st.floats(0.5, 8.0))
-def test_one_more_replica_never_hurts_anyone(seed, replicas, rps):
-    source = traffic.poisson(rps, 200.0)
-    fewer = simulate(source, service=exponential(1.0), replicas=replicas, seed=seed)
-    more = simulate(source, service=exponential(1.0), replicas=replicas + 1, seed=seed)
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    replicas=st.integers(1, 4),
+    workers=st.integers(1, 3),
+    more=st.sampled_from(["replicas", "workers"]),
+    rps=st.floats(0.5, 8.0),
+    sized=st.booleans(),
+)
+def test_one_more_server_never_hurts_anyone(seed, replicas, workers, more, rps, sized):
+    source = traffic.draw(traffic.poisson(rps, 200.0), seed=seed)
+    work = np.random.default_rng(seed).gamma(2.0, 0.5, len(source.times_s)) + 1e-9 if sized else None
+    common = {"service": exponential(1.0), "seed": seed, "work": work}
+    few = simulate(source, replicas=replicas, workers=workers, **common)
+    many = simulate(
+        source, **{"replicas": replicas, "workers": workers, more: (replicas if more == "replicas" else workers) + 1}, **common
+    )
     # One queue, the same service for the same request: every start is at least as early.
-    assert (more.wait_s <= fewer.wait_s + 1e-9).all()
+    assert (many.wait_s <= few.wait_s + 1e-9).all()
 
 
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10**6), replicas=st.integers(1, 4), rps=st.floats(0.5, 8.0))
-def test_no_replica_idles_while_a_request_waits(seed, replicas, rps):
-    result = simulate(traffic.poisson(rps, 100.0), service=exponential(1.0), replicas=replicas, seed=seed)
-    arrivals = traffic.poisson(rps, 100.0).arrivals_s(np.random.default_rng(np.random.SeedSequence(seed).spawn(4)[0]))
-    starts, ends = arrivals + result.wait_s, arrivals + result.latency_s
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    replicas=st.integers(1, 4),
+    workers=st.integers(1, 3),
+    rps=st.floats(0.5, 8.0),
+    routing=st.sampled_from(["central", "random", "least_outstanding"]),
+)
+def test_no_worker_idles_while_a_request_waits_for_it(seed, replicas, workers, rps, routing):
+    source = traffic.draw(traffic.poisson(rps, 100.0), seed=seed)
+    common = {"service": exponential(1.0), "seed": seed}
+    result = simulate(source, replicas=replicas, workers=workers, routing=routing, **common)
+    starts, ends = source.times_s + result.wait_s, source.times_s + result.latency_s
+    servers = workers * (replicas if routing == "central" else 1)
     for request in np.flatnonzero(result.wait_s > 1e-9):
-        middle = arrivals[request] + result.wait_s[request] / 2
-        assert ((starts <= middle) & (middle < ends)).sum() == replicas
+        middle = source.times_s[request] + result.wait_s[request] / 2
+        assert ((starts <= middle) & (middle < ends)).sum() >= servers
+    # Work is neither made nor lost: the services of the requests are the same however they are served.
+    alone = simulate(source, replicas=500, **common)
+    np.testing.assert_allclose(result.latency_s - result.wait_s, alone.latency_s - alone.wait_s, atol=1e-9)
+    assert result.busy_seconds == pytest.approx((result.latency_s - result.wait_s).sum() / workers)
+
+
+@pytest.mark.parametrize("routing", ["central", "random", "least_outstanding"])
+def test_workers_of_one_replica_are_a_shared_queue(routing):
+    source = traffic.draw(traffic.poisson(9.0, 2000.0))
+    pool = simulate(source, service=exponential(1.0), replicas=10)
+    one = simulate(source, service=exponential(1.0), replicas=1, workers=10, routing=routing)
+    np.testing.assert_allclose(one.latency_s, pool.latency_s, rtol=1e-12)
+    assert one.replica_seconds == pytest.approx(pool.replica_seconds / 10)
+    assert one.summary().utilization == pytest.approx(pool.summary().utilization)
+
+
+class TestWork:
+    def test_a_batch_takes_the_mean_of_its_work_or_the_largest(self):
+        arrivals, work = [0.0, 0.0, 10.0, 10.0], [1.0, 3.0, 0.5, 0.5]
+        for padded, expected in ((False, [4.0, 4.0, 1.0, 1.0]), (True, [6.0, 6.0, 1.0, 1.0])):
+            for routing in ("central", "random"):
+                result = simulate(
+                    arrivals, service=affine(1.0, 0.5), max_batch=2, max_delay_s=1.0, work=work, padded=padded, routing=routing
+                )
+                np.testing.assert_allclose(result.latency_s, expected)
+
+    def test_mg1_of_sizes(self, unit_arrivals):
+        # The sizes of the requests are the service distribution: Pollaczek-Khinchine.
+        work = np.random.default_rng(5).lognormal(-0.32, 0.8, COUNT)
+        result = simulate(unit_arrivals, service=0.6, work=work)
+        wait = 0.36 * (work**2).mean() / (2 * (1 - 0.6 * work.mean()))
+        assert result.wait_s.mean() == pytest.approx(wait, rel=0.05)
+
+    def test_a_traffic_value_may_bring_its_own(self):
+        class Sized:
+            duration_s = 100.0
+
+            def arrivals_s(self, rng):
+                return np.arange(100.0)
+
+            def work(self, rng, n):
+                return rng.choice([0.5, 1.5], n)
+
+        result = simulate(Sized(), service=0.2, seed=3)
+        assert set(np.round(result.latency_s, 9)) == {0.1, 0.3}
+        again = simulate(traffic.draw(Sized(), seed=3), service=0.2, seed=3)
+        np.testing.assert_array_equal(result.latency_s, again.latency_s)
+        assert simulate(Sized(), service=0.2, work=np.ones(100)).latency_s.std() < 1e-9
+
+    @pytest.mark.parametrize(("work", "message"), [([1.0], "one number a request: 2"), ([1.0, 0.0], "above 0")])
+    def test_refusals(self, work, message):
+        with pytest.raises(UsageError, match=message):
+            simulate([1.0, 2.0], service=1.0, work=work)
+
+
+class TestSummary:
+    @pytest.mark.parametrize("routing", ["central", "random", "least_outstanding"])
+    @pytest.mark.parametrize(("limit", "batch"), [(None, 1), (60, 1), (None, 4)])
+    def test_counts_the_same_in_bounded_memory(self, routing, limit, batch):
+        common = {
+            "service": exponential(affine(0.8, 0.2)),
+            "replicas": 5,
+            "workers": 2,
+            "routing": routing,
+            "concurrency_limit": limit,
+            "max_batch": batch,
+            "max_delay_s": 0.05,
+            "autoscaler": autoscalers.vertex_autoscaling(80, max_replicas=9),
+        }
+        source = traffic.draw(traffic.poisson(9.0, 3000.0))
+        full, lean = simulate(source, **common), simulate(source, **common, keep="summary", limit_s=2.5)
+        assert (lean.requests, lean.dropped, lean.served) == (full.requests, full.dropped, full.served)
+        assert lean.batches == full.batches == len(full.batch_sizes)
+        assert lean.attainment(2.5) == full.attainment(2.5)
+        assert lean.attainment(1.0) == pytest.approx(full.attainment(1.0), abs=1e-3)
+        assert lean.replica_seconds == full.replica_seconds
+        np.testing.assert_array_equal(lean.timeline.desired, full.timeline.desired)
+        for q in (50, 90, 99):
+            assert lean.percentile_s(q) == pytest.approx(full.percentile_s(q), rel=5e-4)
+        ours, theirs = lean.summary(), full.summary()
+        assert ours.latency_s.mean == pytest.approx(theirs.latency_s.mean)
+        assert ours.latency_s.max == theirs.latency_s.max
+        assert ours.wait_s.mean == pytest.approx(theirs.wait_s.mean)
+        assert ours.mean_batch == pytest.approx(theirs.mean_batch)
+        assert lean.holds("p50=2s") == full.holds("p50=2s")
+        assert lean.holds("mean=1ms") is full.holds("mean=1ms") is False
+
+    def test_without_requests(self):
+        lean = simulate(traffic.counts([0], 60.0), service=1.0, keep="summary")
+        assert lean.summary().latency_s.mean is None
+        assert lean.percentile_s(50) is None
+
+    def test_something_else_cannot_be_kept(self):
+        with pytest.raises(UnknownNameError, match="did you mean summary"):
+            simulate([1.0], service=1.0, keep="sumary")
+
+
+def test_drawn_traffic_gives_what_the_traffic_gives():
+    for source in (traffic.poisson(5.0, 500.0), np.arange(100.0) + 1e9):
+        first = simulate(source, service=exponential(0.3), seed=2)
+        drawn = simulate(traffic.draw(source, seed=2), service=exponential(0.3), seed=2)
+        np.testing.assert_array_equal(first.latency_s, drawn.latency_s)
+        assert first.start_s == drawn.start_s
+
+
+def test_simulations_may_run_in_threads():
+    source = traffic.draw(traffic.poisson(50.0, 2000.0))
+
+    def run(seed):
+        return simulate(source, service=exponential(0.3), replicas=20, routing=("central", "random")[seed % 2], seed=seed)
+
+    alone = [run(seed).latency_s.sum() for seed in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        together = [result.latency_s.sum() for result in pool.map(run, range(8))]
+    assert together == alone
 
 
 def test_a_seed_fixes_everything():
@@ -239,6 +374,7 @@ def test_times_of_day_are_counted_from_the_minute_before_the_first():
         ({"replicas": 0}, "replicas must be"),
         ({"replicas": 1.5}, "replicas must be"),
         ({"replicas": True}, "replicas must be"),
+        ({"workers": 0}, "workers must be"),
         ({"max_batch": 0}, "max_batch must be"),
         ({"max_delay_s": -1.0}, "max_delay_s must be"),
         ({"max_delay_s": float("inf")}, "max_delay_s must be"),
