@@ -144,7 +144,7 @@ def answer_plan(
     refuse_served(profile)
     table = load_hardware()
     traffic = question.traffic(profile)
-    cases, placements = _cases(question, profile, traffic, table)
+    cases, placements = cases_of(question, profile, traffic, table)
     placements += _serverless(question, profile, traffic, workload.peak_rps, table)
     found = plan_capacity(
         profile=profile,
@@ -170,7 +170,7 @@ def answer_plan(
     return replace(found, warnings=(*question.warnings, *found.warnings)) if question.warnings else found
 
 
-def _cases(
+def cases_of(
     question: Question, profile: Profile, traffic: Traffic, table: HardwareTable
 ) -> tuple[list[Case], list[Placement | Misfit]]:
     """What can be simulated, and why the rest cannot serve even without load."""
