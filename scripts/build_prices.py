@@ -260,7 +260,10 @@ def build_sagemaker(sources: Sources, facts: Path) -> Snapshot:
         provider="sagemaker",
         about={
             "as_of": sources.date("aws_sagemaker_hosting_*.csv"),
-            "source": "AWS Price List (component Hosting and Serverless, on-demand) via 1mad-elmakaoui/tools_testing@43dd1aa2",
+            "source": (
+                "AWS Price List (component Hosting and Serverless, on-demand) via "
+                "https://github.com/1mad-elmakaoui/tools_testing/tree/43dd1aa2"
+            ),
             "licence": licence,
             "derived": False,
             "derivation": None,
@@ -419,7 +422,10 @@ def build_azureml(sources: Sources, facts: Path) -> Snapshot:
         provider="azureml",
         about={
             "as_of": sources.date(pattern),
-            "source": "Azure Retail Prices API (Linux, pay-as-you-go) via Azure/karpenter-provider-azure@352646f5, corrected",
+            "source": (
+                "Azure Retail Prices API (Linux, pay-as-you-go), corrected, via "
+                "https://github.com/Azure/karpenter-provider-azure/tree/352646f5"
+            ),
             "licence": "Apache-2.0",
             "derived": False,
             "derivation": None,
@@ -522,7 +528,10 @@ def build_vertex(sources: Sources, facts: Path) -> Snapshot:
         provider="vertex",
         about={
             "as_of": sources.date(pattern),
-            "source": "Compute Engine list prices via Cyclenerd/google-cloud-pricing-cost-calculator@fd66b26f, x 1.15",
+            "source": (
+                "Compute Engine list prices x 1.15, via "
+                "https://github.com/Cyclenerd/google-cloud-pricing-cost-calculator/tree/fd66b26f"
+            ),
             "licence": "Apache-2.0",
             "derived": True,
             "derivation": (
