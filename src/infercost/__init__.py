@@ -16,6 +16,7 @@ from infercost._version import __version__
 
 if TYPE_CHECKING:
     from infercost.app import demo_model, estimate, gate, inspect, load_profile, profile, profile_endpoint, save, to_frame
+    from infercost.app.modes import modes
     from infercost.app.planning import endpoint_of, plan
     from infercost.app.simulating import affine, autoscalers, service, simulate, traffic
     from infercost.app.traffic import load_traffic
@@ -39,6 +40,7 @@ __all__ = [
     "inspect",
     "load_profile",
     "load_traffic",
+    "modes",
     "plan",
     "profile",
     "profile_endpoint",
@@ -64,6 +66,10 @@ def __getattr__(name: str) -> object:
         from infercost.app import simulating
 
         return getattr(simulating, name)
+    if name == "modes":
+        from infercost.app.modes import modes
+
+        return modes
     if name == "load_traffic":
         from infercost.app.traffic import load_traffic
 

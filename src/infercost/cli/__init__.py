@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from infercost._version import __version__
-from infercost.cli import calibrate, demo, doctor, estimate, gate, init, inspect, plan, prices, profile, schema, traffic
+from infercost.cli import calibrate, demo, doctor, estimate, gate, init, inspect, modes, plan, prices, profile, schema, traffic
 from infercost.domain.errors import InfercostError
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ app.command(short_help="The whole job on a small real model that ships with it."
 app.command(short_help="Measure a model on this machine.")(profile.profile)
 app.command(short_help="Rank every offer of three clouds by full cost.")(estimate.estimate)
 app.command(short_help="The cheapest policies for traffic that moves.")(plan.plan)
+app.command(short_help="Real-time, serverless, async, batch: which is cheapest from where.")(modes.modes)
 app.command(short_help="Judge the cost against budgets: exit 0, 3 or 4.")(gate.gate)
 app.command(short_help="Begin an infercost.yml: targets, traffic, budgets.")(init.init)
 app.command(short_help="What this machine attains, what is installed, how old prices are.")(doctor.doctor)

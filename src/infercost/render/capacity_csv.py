@@ -25,6 +25,7 @@ _POLICY = (
 _POINT = (
     *("provider", "region", "mode", "instance_type", "requests_per_day", "currency"),
     *("per_month_low", "per_month_likely", "per_month_high", "latency", "latency_p99_s", "note"),
+    *("keeps_slo", "slow_start", "refused", "replicas"),
 )
 
 
@@ -35,7 +36,8 @@ def policies(value: CapacityPlan, view: View) -> str:  # noqa: ARG001 - one sign
 
 def points(value: Crossover, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
     """One row a cloud, mode and level of traffic."""
-    keys = ("provider", "region", "mode", "instance_type", "requests_per_day", "latency", "latency_p99_s", "note")
+    said = ("provider", "region", "mode", "instance_type", "requests_per_day", "latency", "latency_p99_s", "note")
+    keys = (*said, "keeps_slo", "slow_start", "refused", "replicas")
     rows = (
         {key: getattr(p, key) for key in keys} | _band("per_month", p.per_month) | {"currency": value.currency}
         for p in value.points

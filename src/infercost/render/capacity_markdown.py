@@ -41,15 +41,28 @@ def plan(value: CapacityPlan, view: View) -> str:
 def crossover(value: Crossover, view: View) -> str:  # noqa: ARG001 - one signature for all renderers
     """Where each mode becomes the cheapest, then the whole table."""
     header, rows = crossover_digest.grid(value)
+    promised = escape(figures.promises(value.slo))
     parts = [
         f"### {escape(value.model.name)}: requests a day against {value.currency} a month",
-        bullets(crossover_digest.turns(value)),
+        escape(crossover_digest.traffic(value)),
         table(header, rows, right=range(2, len(header))),
+        f"\\*: the cheapest of its cloud.{f' +: the cheapest that keeps {promised}.' if value.slo.targets else ''}",
+        "**Cheapest**",
+        bullets(crossover_digest.turns(value)),
+        *_within(value),
+        folded("Latency that each can promise", bullets(crossover_digest.latencies(value))),
+        folded("Without a figure", bullets(crossover_digest.gaps(value))),
+        folded("What the simulation rests on", bullets(crossover_digest.assumptions(value))),
         f"Prices: {escape('; '.join(common.prices(value)))}.",
     ]
     if value.warnings:
         parts.append(bullets(f"warning: {text}" for text in value.warnings))
-    return document(parts)
+    return document([part for part in parts if part])
+
+
+def _within(value: Crossover) -> list[str]:
+    lines = crossover_digest.turns_within(value)
+    return [f"**Cheapest within {escape(figures.promises(value.slo))}**", bullets(lines)] if lines else []
 
 
 def _ranking(rows: Sequence[PolicyRow], currency: str) -> str:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 def crossover(value: Crossover, view: View) -> str:
     """The table, where each mode becomes the cheapest, and what each can promise."""
     money = figures.symbol(value.currency).strip()
+    promised = f" {figures.promises(value.slo).capitalize()}: +, the cheapest that keeps it." if value.slo.targets else ""
     parts: list[RenderableType | str] = [
         Text(f"{figures.clean(value.model.name)}: requests a day against {money} a month", style="bold"),
-        f"{figures.promises(value.slo).capitalize()} where a mode can promise it. *: the cheapest of its cloud.",
+        f"{digest.traffic(value)} *: the cheapest of its cloud.{promised}".strip(),
         "",
         first_that_fits(_layouts(value), view),
         "",
@@ -34,12 +35,20 @@ def crossover(value: Crossover, view: View) -> str:
     few = 10**9 if view.details else 8
     entries = [
         ("Cheapest", digest.turns(value)),
-        ("Latency", common.shorten(digest.latencies(value), few, "--details has all")),
+        ("Within SLO", digest.turns_within(value)),
+        ("Latency", common.shorten(digest.latencies(value), 10**9 if view.details else 16, "--details has all")),
         ("No figure", common.shorten(digest.gaps(value), few, "--details has all")),
+        ("Rests on", digest.assumptions(value) if view.details else _count(value)),
+        ("Not priced", list(value.not_priced) if view.details else []),
         ("Prices", common.prices(value)),
         ("Warnings", common.shorten(value.warnings, few, "--details has all")),
     ]
-    return to_text([*parts, facts(entries)], view)
+    return to_text([*parts, facts([(name, lines) for name, lines in entries if lines])], view)
+
+
+def _count(value: Crossover) -> list[str]:
+    assumed = sum(fact.basis == "assumed" for fact in value.facts)
+    return [f"{len(value.facts)} rules, {assumed} of them assumed (--details has all)"] if value.facts else []
 
 
 def _layouts(value: Crossover) -> Iterator[Table]:

@@ -41,12 +41,12 @@ def compiled_pool() -> Kernel:
     except ImportError:
         raise MissingExtraError("plan", "simulating serving modes") from None
     from infercost.engine.modes import pool
-    from infercost.engine.simulate.compiled import _parts
 
     own = [f for f in vars(pool).values() if isinstance(f, FunctionType) and f.__module__ == pool.__name__]
     digest = sha256(repr([v for v in vars(pool).values() if isinstance(v, int)]).encode())
     for function in own:
-        digest.update("\n".join(_parts(function.__code__)).encode())
+        code = function.__code__
+        digest.update(repr((code.co_code.hex(), code.co_consts, code.co_names)).encode())
         register_jitable(function)
     entry = _entry(pool.serve_pool, int.from_bytes(digest.digest()[:6]))
     try:

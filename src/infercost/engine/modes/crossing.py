@@ -303,6 +303,7 @@ class _Asked:
             [
                 (f"{amount(start)} s from the decision to a replica in service, loading included", basis, rules.source),
                 ("instances are billed while they start", "assumed", "the dearer reading"),
+                *([] if mode == "async" else [("a request that is refused does not come again", "assumed", "")]),
                 ("charges by request count all requests, refused ones too", "assumed", "the dearer reading"),
             ],
         )
