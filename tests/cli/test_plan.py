@@ -104,3 +104,20 @@ def test_what_cannot_be_is_one_line_and_exit_2(infercost, profile, arguments, re
     assert reason in result.err
     assert result.err.count("\n") == 1
     assert result.out == ""
+
+
+def test_traffic_that_cannot_be_planned_for_is_refused_at_once(infercost, profile):
+    huge = infercost("plan", profile, "--traffic", TRAFFIC, "--scale", "100000000x", *ONE)
+    assert huge.code == 2
+    assert huge.err.startswith("error: stairs:20,120,40;step=5m")
+    assert "at most 200,000,000" in huge.err
+    assert huge.out == ""
+
+
+def test_a_name_that_no_cloud_takes_is_not_written(infercost, profile, tmp_path):
+    out = tmp_path / "endpoint.yml"
+    result = infercost("plan", profile, "--traffic", TRAFFIC, "--slo", "p99=100ms", *ONE, "--out", out, "--name", "my model!")
+    assert result.code == 2
+    assert "try my-model" in result.err
+    assert result.out == ""
+    assert not out.exists()

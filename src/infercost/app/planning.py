@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from infercost._version import __version__
 from infercost.app.pricing import ask, hosting_of, place_serverless, predict_for, refuse_served, targets_of
 from infercost.app.profiling import load_or_profile
 from infercost.app.traffic import load_traffic
-from infercost.domain.errors import UsageError
+from infercost.domain.errors import TrafficError, UsageError
 from infercost.domain.profile import Profile
 from infercost.domain.traffic import LOG_BYTES, Slo
-from infercost.engine.planner.endpoint import endpoint_of
+from infercost.engine.planner.endpoint import check_name, endpoint_of
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from infercost.engine.workload import Workload
     from infercost.store.hardware import HardwareTable
 
-__all__ = ["answer_plan", "endpoint_of", "plan"]
+__all__ = ["answer_plan", "check_name", "check_traffic", "endpoint_of", "plan"]
+
+MOST_REQUESTS: Final = 200_000_000
+"""Requests that a plan takes: each is held in memory, and played many times."""
 
 
 def plan(
@@ -93,12 +96,14 @@ def plan(
     Raises:
         UnknownNameError: a provider, region or instance is not in the book, or a shape or column of the traffic.
         UsageError: the traffic or SLO is out of range, or a discount or exchange rate cannot be used.
+        TrafficError: the traffic has no requests, or more than a plan can play.
         NoPriceError: the prices asked for or pinned are not on this machine.
         MissingExtraError: numba is not installed.
     """
     if top < 1 or explain < 0:
         raise UsageError(f"a plan shows at least one instance type of each cloud, got top={top} and explain={explain}")
     workload = load_traffic(traffic)
+    check_traffic(workload)
     question = ask(
         rps=workload.mean_rps,
         slo=slo,
@@ -122,6 +127,23 @@ def plan(
     )
     profile = source if isinstance(source, Profile) else load_or_profile(source)
     return answer_plan(question, profile, workload, seed=seed, top=top, explain=explain, budget=budget)
+
+
+def check_traffic(workload: Workload) -> None:
+    """Refuse traffic that no plan can be made for, before anything slow begins.
+
+    Raises:
+        TrafficError: it has no requests, or more than fit.
+    """
+    if not workload.requests > 0:
+        raise TrafficError(f"{workload.source} has no requests to plan for; look at it with: infercost traffic")
+    if workload.requests > MOST_REQUESTS:
+        hours = workload.duration_s * MOST_REQUESTS / workload.requests / 3600
+        part = f"--clip 0h..{int(hours)}h" if hours >= 1 else "a lower --scale"
+        raise TrafficError(
+            f"{workload.source} has {workload.requests:,.0f} requests, and a plan plays each of at most {MOST_REQUESTS:,};"
+            f" plan for a part of it: {part}"
+        )
 
 
 def answer_plan(

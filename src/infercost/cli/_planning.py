@@ -28,6 +28,28 @@ def require(traffic: str | None) -> str:
     return traffic
 
 
+def check(workload: Workload) -> None:
+    """Refuse traffic that cannot be planned for, before options are read against its rate.
+
+    Raises:
+        TrafficError: see :func:`infercost.plan`.
+    """
+    from infercost.app.planning import check_traffic
+
+    check_traffic(workload)
+
+
+def check_name(name: str) -> None:
+    """Refuse an endpoint's name that no cloud takes, before slow work is done for it.
+
+    Raises:
+        UsageError: see :func:`infercost.endpoint_of`.
+    """
+    from infercost.app.planning import check_name as check
+
+    check(name)
+
+
 def run(
     target: Target,
     workload: Workload,

@@ -9,7 +9,6 @@ import typer
 
 from infercost.cli import _options as options
 from infercost.cli import _traffic_options as traffic_options
-from infercost.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from infercost.domain.capacity import CapacityPlan
@@ -91,6 +90,8 @@ def plan(
     chosen = _output.choose_format(fmt, None if as_endpoint else out, pages=True)
     for file in (out, html):
         _output.check(file)
+    if name is not None:
+        planning.check_name(name)
     given = planning.require(traffic)
     workload = traffic_options.read_traffic(
         given,
@@ -102,6 +103,7 @@ def plan(
         columns=traffic_column,
         classes=classes,
     )
+    planning.check(workload)
     fields = _estimating.described(
         rps=workload.mean_rps,
         slo=slo,
@@ -145,8 +147,6 @@ def _write_endpoint(found: CapacityPlan, asked: Target, out: Path, *, rank: int,
     from infercost.app.planning import endpoint_of
     from infercost.store.endpoints import write_endpoint
 
-    if name is not None and not name.strip():
-        raise UsageError("the endpoint's name is empty; leave --name out to take the model's")
     endpoint = endpoint_of(found, rank=rank, name=name, model_path=_model_path(asked.source, out))
     write_endpoint(endpoint, out)
     if not quiet:

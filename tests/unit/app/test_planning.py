@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import infercost
-from infercost.domain.errors import UsageError
+from infercost.domain.errors import TrafficError, UsageError
 from infercost.engine.planner.search import Budget
 
 PROFILE = Path(__file__).parents[3] / "profiles" / "resnet50.json"
@@ -68,3 +69,19 @@ def test_the_same_question_has_the_same_answer(plan):
 def test_one_instance_type_of_each_cloud_at_least():
     with pytest.raises(UsageError, match="top=0"):
         infercost.plan(PROFILE, traffic="constant:rps=5", top=0)
+
+
+def test_traffic_without_requests_is_said_to_be_so(tmp_path):
+    quiet = tmp_path / "quiet.csv"
+    quiet.write_text("timestamp,requests\n2024-01-01T00:00:00,0\n2024-01-01T00:01:00,0\n2024-01-01T00:02:00,7\n")
+    nothing = infercost.load_traffic(quiet, clip="0m..2m")
+    with pytest.raises(TrafficError, match=r"has no requests to plan for"):
+        infercost.plan(PROFILE, traffic=nothing)
+
+
+@pytest.mark.parametrize(
+    ("shape", "way_out"), [("poisson:rps=1000000,for=1d", "a lower --scale"), ("poisson:rps=9000,for=1d", "--clip 0h..6h")]
+)
+def test_more_requests_than_fit_are_refused_before_they_are_drawn(shape, way_out):
+    with pytest.raises(TrafficError, match=re.escape(way_out)):
+        infercost.plan(PROFILE, traffic=shape)

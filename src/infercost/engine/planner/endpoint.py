@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from infercost.domain.endpoint import Endpoint, EndpointModel, PlannedFor, ReplicaRange
 from infercost.domain.errors import UsageError
@@ -11,7 +12,9 @@ from infercost.engine.wording import milliseconds
 if TYPE_CHECKING:
     from infercost.domain.capacity import CapacityPlan
 
-__all__ = ["endpoint_of"]
+__all__ = ["check_name", "endpoint_of"]
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}")
 
 
 def endpoint_of(
@@ -27,12 +30,14 @@ def endpoint_of(
         provider: only this cloud's policies count.
 
     Raises:
-        UsageError: the plan has no such policy.
+        UsageError: the plan has no such policy, or no cloud takes the name.
     """
     policies = [policy for policy in plan.policies if provider in (None, policy.provider)]
     if not 1 <= rank <= len(policies):
         where = f" of {provider}" if provider is not None else ""
         raise UsageError(f"the plan has {len(policies)} policies{where}, not one at rank {rank}; try --rank 1")
+    if name is not None:
+        check_name(name)
     policy = policies[rank - 1]
     replicas = policy.replicas
     routing = policy.routing
@@ -60,6 +65,18 @@ def endpoint_of(
             slo_probability=policy.slo_probability,
         ),
     )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that an endpoint's file could not be read with.
+
+    Raises:
+        UsageError: it is no such name; the message has one that is.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"cannot name an endpoint {name!r}: a letter, then up to 62 letters, digits and -; try {endpoint_name(name)}"
+        )
 
 
 def endpoint_name(text: str) -> str:

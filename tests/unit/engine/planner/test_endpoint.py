@@ -11,7 +11,7 @@ from infercost.domain.estimate import Band, LatencyMs, ProfiledModel
 from infercost.domain.prediction import Serving
 from infercost.domain.scaling import ScalingPolicy, ScheduledCapacity
 from infercost.domain.traffic import Slo
-from infercost.engine.planner.endpoint import endpoint_name, endpoint_of
+from infercost.engine.planner.endpoint import check_name, endpoint_name, endpoint_of
 
 POLICY = Policy(
     rank=1,
@@ -101,3 +101,14 @@ def test_names_are_such_that_every_cloud_takes_them(text: str, name: str) -> Non
 
 def test_an_endpoint_can_be_named(plan: CapacityPlan) -> None:
     assert endpoint_of(plan, name="prod").name == "prod"
+
+
+@pytest.mark.parametrize("name", ["my model!", "", "1st", "-a", "a" * 64, "a\n", "modèle"])
+def test_a_name_that_its_file_would_not_be_read_with_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"try {endpoint_name(name)}"):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["a", "My-Model-2", "a" * 63])
+def test_other_names_are_taken(name: str) -> None:
+    check_name(name)
