@@ -64,7 +64,7 @@ def compiled_flow() -> Callable[..., Flow]:
     from infercost.engine.simulate import compiled
 
     own = [f for f in vars(flow).values() if isinstance(f, FunctionType) and f.__module__ == flow.__name__]
-    stamp = _stamp(compiled._register(), own)
+    stamp = _stamp(compiled.register(), own)
     for function in own:
         register_jitable(function)
     entry = _entry(flow.flow, stamp)

@@ -1,4 +1,4 @@
-"""The kernels, compiled by numba on first use and kept in numba's on-disk cache.
+"""The kernels as machine code: as they come with the package, or else compiled by numba on first use.
 
 The kernel modules are plain Python over numpy arrays. Here, and only here, is the compiler.
 """
@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from importlib import import_module
+from threading import RLock
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from infercost.domain.errors import MissingExtraError
+from infercost.engine.simulate import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,24 +21,33 @@ if TYPE_CHECKING:
 
     Kernel = Callable[..., int]
 
+__all__ = ["KERNELS", "MODULES", "compiled", "function_of", "register"]
 
-def _modules() -> tuple[ModuleType, ...]:
-    from infercost.engine.simulate import (
-        books,
-        central,
-        fleet,
-        history,
-        limited,
-        routed,
-        serving,
-        ticking,
-        tournament,
-        variates,
+_HERE: Final = "infercost.engine.simulate"
+MODULES: Final = tuple(
+    f"{_HERE}.{name}"
+    for name in (
+        *("history", "variates", "tournament"),
+        *(f"policies.{name}" for name in ("base", "aws", "vertex", "azure", "knative", "ray", "deciding")),
+        *("books", "serving", "fleet", "ticking", "central", "limited", "routed"),
     )
-    from infercost.engine.simulate.policies import aws, azure, base, deciding, knative, ray, vertex
+)
+"""Where the functions stand that a kernel may call."""
+KERNELS: Final = ("central", "limited", "routed")
 
-    rules = base, aws, vertex, azure, knative, ray, deciding
-    return history, variates, tournament, *rules, books, serving, fleet, ticking, central, limited, routed
+_HOT: Final = frozenset(  # what is done for each request or batch
+    (
+        *("replay", "uniform", "draw", "note", "note_drop", "bin_of"),
+        *("batch_start", "weight", "enter", "admit", "arrive", "begin_first"),
+        *("route", "least_busy", "count_at", "enqueue", "begin", "complete", "first_end", "due_at"),
+        *("advance", "take", "advance_due", "come"),
+    )
+)
+_LOCK: Final = RLock()
+
+
+def _modules() -> list[ModuleType]:
+    return [import_module(name) for name in MODULES]
 
 
 def _functions() -> list[FunctionType]:
@@ -48,14 +60,9 @@ def _functions() -> list[FunctionType]:
     ]
 
 
-_HOT = frozenset(  # what is done for each request or batch
-    (
-        *("replay", "uniform", "draw", "note", "note_drop", "bin_of"),
-        *("batch_start", "weight", "enter", "admit", "arrive", "begin_first"),
-        *("route", "least_busy", "count_at", "enqueue", "begin", "begin_full", "complete", "first_end", "due_at"),
-        *("advance", "note_event", "take", "advance_due", "arrive_routed"),
-    )
-)
+def function_of(name: str) -> Kernel:
+    """The kernel of that name as plain Python."""
+    return cast("Kernel", getattr(import_module(f"{_HERE}.{name}"), f"serve_{name}"))
 
 
 def _parts(code: CodeType) -> Iterable[str]:
@@ -76,8 +83,11 @@ def _stamp() -> int:
 
 
 @cache
-def _register() -> int:
-    """Let compiled code call the plain functions; returns their stamp."""
+def register() -> int:
+    """Let compiled code call the plain functions; returns their stamp.
+
+    Without numba's runtime: kernels allocate nothing, and counting references to arrays would cost more than the rest.
+    """
     from numba.extending import register_jitable
 
     for function in _functions():
@@ -95,27 +105,32 @@ def _entry(kernel: Kernel, stamp: int) -> Kernel:
     return run
 
 
-@cache
 def compiled(name: str) -> Kernel:
-    """The compiled kernel ``central``, ``limited`` or ``routed``.
+    """The kernel ``central``, ``limited`` or ``routed`` as machine code. Safe to call from several threads.
 
-    Compiling takes seconds once a machine; later processes load the machine code. Where no folder can be
-    written (read-only site-packages and home), each process compiles for itself.
+    What comes with the package is ready in half a second once a machine. Where it does not fit (another platform,
+    changed code), numba compiles for up to half a minute; later processes load its machine code. Where no folder
+    can be written (read-only site-packages and home), each process begins anew.
 
     Raises:
-        MissingExtraError: numba is not installed.
+        MissingExtraError: neither llvmlite nor numba is installed.
     """
+    with _LOCK:
+        return _compiled(name)
+
+
+@cache
+def _compiled(name: str) -> Kernel:
+    shipped = machine.load(machine.FOLDER / f"{name}.ll.gz", machine.stamp_of(MODULES))
+    if shipped is not None:
+        return shipped
     try:
         import numba
     except ImportError:
         raise MissingExtraError("plan", "simulating traffic") from None
-    from infercost.engine.simulate.central import serve_central
-    from infercost.engine.simulate.limited import serve_limited
-    from infercost.engine.simulate.routed import serve_routed
-
-    kernels = {"central": serve_central, "limited": serve_limited, "routed": serve_routed}
-    entry = _entry(kernels[name], _register())
+    entry = _entry(function_of(name), register())
+    options = {"nogil": True, "error_model": "numpy", "_nrt": False}
     try:
-        return cast("Kernel", numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(entry))
+        return cast("Kernel", numba.njit(cache=True, **options)(entry))
     except RuntimeError:
-        return cast("Kernel", numba.njit(nogil=True, error_model="numpy", _nrt=False)(entry))
+        return cast("Kernel", numba.njit(**options)(entry))

@@ -17,6 +17,7 @@ from infercost.engine.simulate.books import (
     BUSY,
     CAME,
     CAME_SUM,
+    CHANGED_S,
     DONE,
     DONE_SUM,
     FROM_S,
@@ -160,14 +161,6 @@ def begin(
     sums[LAST_END] = max(sums[LAST_END], end)
 
 
-def begin_full(
-    fleet: Fleet, replica: int, now_s: float, serving: Serving, books: Books, records: Records, behind: NDArray[np.int64]
-) -> None:
-    """Start all full batches that a replica has idle workers for."""
-    while fleet.desk[IDLE, replica] > 0 and fleet.desk[QUEUED, replica] >= serving.max_batch:
-        begin(fleet, replica, now_s, serving, books, records, behind)
-
-
 def complete(fleet: Fleet, slot: int, replica: int, now_s: float, serving: Serving, books: Books) -> None:
     """End the service of a slot; a draining replica with nothing left is gone."""
     desk = fleet.desk
@@ -192,10 +185,13 @@ def first_end(fleet: Fleet, replica: int) -> int:
 
 
 def due_at(fleet: Fleet, replica: int, serving: Serving) -> float:
-    """When a replica starts a batch that is not full: when the first in it has waited and a worker is free."""
+    """When a replica with an idle worker starts a batch: once it is full, or the first in it has waited."""
     if fleet.desk[QUEUED, replica] == 0 or fleet.desk[IDLE, replica] == 0:
         return inf
-    return max(float(serving.arrivals[fleet.desk[HEAD, replica]]) + serving.max_delay_s, float(fleet.since[replica]))
+    since = float(fleet.since[replica])
+    if fleet.desk[QUEUED, replica] >= serving.max_batch:
+        return since
+    return max(float(serving.arrivals[fleet.desk[HEAD, replica]]) + serving.max_delay_s, since)
 
 
 def advance(
@@ -208,19 +204,24 @@ def advance(
     records: Records,
     behind: NDArray[np.int64],
 ) -> float:
-    """Bring a replica up to just before ``until_s``, and with the ends at that very moment if asked; returns its next event."""
+    """Bring a replica up to just before ``until_s``, and with the ends at that very moment if asked.
+
+    A batch that is full starts at once; one that is not takes all that come until it starts, so it starts after them.
+
+    Returns:
+        When something next happens there.
+    """
     while True:
         slot, due = first_end(fleet, replica), due_at(fleet, replica, serving)
         end = fleet.done[slot] if slot >= 0 else inf
-        if end <= due:
+        if due < end:
+            if due >= until_s and fleet.desk[QUEUED, replica] < serving.max_batch:
+                return due
+            begin(fleet, replica, due, serving, books, records, behind)
+        else:
             if end > until_s or end == inf or (end == until_s and not with_ends):
                 return float(end)
             complete(fleet, slot, replica, end, serving, books)
-            begin_full(fleet, replica, end, serving, books, records, behind)
-        else:
-            if due >= until_s:
-                return due
-            begin(fleet, replica, due, serving, books, records, behind)
 
 
 def advance_all(
@@ -238,28 +239,24 @@ def advance_due(
     fleet: Fleet, until_s: float, serving: Serving, books: Books, records: Records, behind: NDArray[np.int64]
 ) -> None:
     """Bring those replicas up to a moment to which something happens by then, its ends included."""
-    key = fleet.key
-    if len(fleet.rank) < MANY:
-        for replica in range(fleet.desk.shape[1]):
-            if key[replica] <= until_s:
-                key[replica] = advance(fleet, replica, until_s, True, serving, books, records, behind)
-        return
-    while key[fleet.tree[1]] < until_s:
-        replica = fleet.tree[1]
-        key[replica] = advance(fleet, replica, until_s, True, serving, books, records, behind)
-        replay(fleet.tree, key, replica)
-    if key[fleet.tree[1]] == until_s:
+    key, tree, rows, many = fleet.key, fleet.tree, fleet.desk.shape[1], len(fleet.rank) >= MANY
+    if many and key[tree[1]] == until_s:
+        # An end of now may stand behind a start of now, which is not yet to be.
         advance_all(fleet, until_s, True, serving, books, records, behind)
-
-
-def note_event(fleet: Fleet, replica: int, serving: Serving) -> None:
-    """Write down when something next happens at a replica."""
-    slot = first_end(fleet, replica)
-    event = min(fleet.done[slot] if slot >= 0 else inf, due_at(fleet, replica, serving))
-    if event != fleet.key[replica]:
-        fleet.key[replica] = event
-        if len(fleet.rank) >= MANY:
-            replay(fleet.tree, fleet.key, replica)
+        return
+    replica = tree[1] if many else 0
+    while replica < rows:
+        if key[replica] <= until_s:
+            key[replica] = advance(fleet, replica, until_s, True, serving, books, records, behind)
+        elif many:
+            break
+        if many:
+            replay(tree, key, replica)
+            replica = tree[1] if key[tree[1]] < until_s else rows
+        else:
+            replica += 1
+    if many and key[tree[1]] == until_s:
+        advance_all(fleet, until_s, True, serving, books, records, behind)
 
 
 def take(
@@ -272,47 +269,45 @@ def take(
     records: Records,
     behind: NDArray[np.int64],
 ) -> None:
-    """Route a request that is taken in."""
+    """Route a request that is taken in, and start its batch if that is full now."""
     if serving.least_outstanding:
         advance_due(fleet, now_s, serving, books, records, behind)
     replica = route(fleet, active, request, serving)
-    if not serving.least_outstanding:
-        advance(fleet, replica, now_s, True, serving, books, records, behind)
-    enqueue(fleet, behind, replica, request, serving)
-    begin_full(fleet, replica, now_s, serving, books, records, behind)
-    if serving.least_outstanding:
-        note_event(fleet, replica, serving)
+    for queued in range(2):
+        fleet.key[replica] = advance(fleet, replica, now_s, True, serving, books, records, behind)
+        if queued == 0:
+            enqueue(fleet, behind, replica, request, serving)
+            if fleet.desk[QUEUED, replica] >= serving.max_batch:
+                fleet.since[replica] = now_s
+    if serving.least_outstanding and len(fleet.rank) >= MANY:
+        replay(fleet.tree, fleet.key, replica)
 
 
-def arrive_routed(fleet: Fleet, serving: Serving, books: Books, records: Records, behind: NDArray[np.int64]) -> None:
-    """Take the next arrival in, hold it, or turn it away."""
+def come(fleet: Fleet, held: bool, serving: Serving, books: Books, records: Records, behind: NDArray[np.int64]) -> None:
+    """Route the first request that waits for a replica, or take the next arrival in, hold it, or turn it away."""
     sums, counts = books.sums, books.counts
-    request, active = counts[SEEN], int(sums[ACTIVE])
-    arrival = serving.arrivals[request]
-    counts[SEEN] += 1
-    sums[CAME] += 1
-    if counts[WITHIN] >= serving.limit:
-        advance_all(fleet, arrival, True, serving, books, records, behind)
-    if counts[WITHIN] >= serving.limit or (active == 0 and serving.refuses_at_zero):
-        sums[TURNED_AWAY] += 1
-        note_drop(records, request)
-        return
-    counts[WITHIN] += 1
-    sums[CAME_SUM] += arrival - sums[FROM_S]
-    if active == 0:
-        hold(books, behind, request)
-    else:
-        take(fleet, active, request, arrival, serving, books, records, behind)
-
-
-def release(fleet: Fleet, now_s: float, serving: Serving, books: Books, records: Records, behind: NDArray[np.int64]) -> None:
-    """Route what waited for a first replica, in the order of arrival."""
-    counts = books.counts
-    while counts[HELD] > 0:
-        request = counts[HELD_HEAD]
+    active = int(sums[ACTIVE])
+    if held:
+        request, now = counts[HELD_HEAD], sums[CHANGED_S]
         counts[HELD_HEAD] = behind[request]
         counts[HELD] -= 1
-        take(fleet, int(books.sums[ACTIVE]), request, now_s, serving, books, records, behind)
+    else:
+        request = counts[SEEN]
+        now = serving.arrivals[request]
+        counts[SEEN] += 1
+        sums[CAME] += 1
+        if counts[WITHIN] >= serving.limit:
+            advance_all(fleet, now, True, serving, books, records, behind)
+        if counts[WITHIN] >= serving.limit or (active == 0 and serving.refuses_at_zero):
+            sums[TURNED_AWAY] += 1
+            note_drop(records, request)
+            return
+        counts[WITHIN] += 1
+        sums[CAME_SUM] += now - sums[FROM_S]
+        if active == 0:
+            hold(books, behind, request)
+            return
+    take(fleet, active, request, now, serving, books, records, behind)
 
 
 def serve_routed(serving: Serving, scaling: Scaling, fleet: Fleet, books: Books, records: Records, queue: Queue) -> int:
@@ -322,8 +317,12 @@ def serve_routed(serving: Serving, scaling: Scaling, fleet: Fleet, books: Books,
     while True:
         tick_at, ready_at = counts[TICKS] * scaling.tick_s, next_ready(books)
         control = min(tick_at, ready_at)
-        while counts[SEEN] < count and serving.arrivals[counts[SEEN]] < control:
-            arrive_routed(fleet, serving, books, records, behind)
+        while True:
+            # After a first replica has come, those that waited for it go to it at that moment.
+            held = counts[HELD] > 0 and sums[ACTIVE] > 0.0
+            if not held and (counts[SEEN] >= count or serving.arrivals[counts[SEEN]] >= control):
+                break
+            come(fleet, held, serving, books, records, behind)
         advance_all(fleet, control, False, serving, books, records, behind)
         if counts[ROWS] >= len(books.history):
             return MORE_ROWS
@@ -333,10 +332,8 @@ def serve_routed(serving: Serving, scaling: Scaling, fleet: Fleet, books: Books,
         if ready_at <= tick_at:
             if welcome(fleet, scaling, books, ready_at, True) < 0:
                 return MORE_REPLICAS
-            list_targets(fleet)
-            release(fleet, ready_at, serving, books, records, behind)
         else:
             tick(fleet, scaling, books, tick_at, True)
             if counts[TICKS] > MAX_ROWS:
                 return GAVE_UP
-            list_targets(fleet)
+        list_targets(fleet)
