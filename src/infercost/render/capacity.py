@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from infercost.domain.capacity import CapacityPlan, Policy
     from infercost.render import View
     from infercost.render.capacity_digest import PolicyRow
+
+
+_SHORT: Final = 2
+"""Columns of the short bill."""
 
 
 def plan(value: CapacityPlan, view: View) -> str:
@@ -49,10 +53,13 @@ def _ranked(value: CapacityPlan, view: View) -> list[RenderableType | str]:
         Text(_legend(value, rows), style="dim"),
         "",
         Text(f"The month's bill of {_name(winner)}", style="bold"),
-        _bill(winner, money, notes=view.details),
+        _bill_that_fits(winner, money, view),
         f"  {_totals(winner, money)}",
     ]
-    for policy in [p for p in value.policies if p.timeline][: view.top]:
+    explained = [p for p in value.policies if p.timeline][: view.top]
+    if explained and not winner.timeline:
+        parts += ["", Text(f"{_name(winner)} is not simulated, so it has no course over time; the next has.", style="dim")]
+    for policy in explained:
         parts += ["", Text(f"{_name(policy)} over the traffic given", style="bold")]
         parts += [Text(line) for line in strips(policy, view)]
     if winner.notes:
@@ -74,6 +81,22 @@ def _bill(policy: Policy, money: str, *, notes: bool) -> Table:
     return columns(cells)
 
 
+def _bill_that_fits(policy: Policy, money: str, view: View) -> Table:
+    layout = first_that_fits((_bill(policy, money, notes=False), _short_bill(policy, money)), view)
+    return _bill(policy, money, notes=True) if view.details and len(layout.columns) > _SHORT else layout
+
+
+def _short_bill(policy: Policy, money: str) -> Table:
+    """For narrow terminals, where figures cut short would be read as others."""
+    lines = policy.lines
+    return columns(
+        [
+            Column("line", [[f"{line.name}{' (idle)' if line.basis == 'idle' else ''}"] for line in lines], wrap=True),
+            Column(f"{money.strip()}/month", [[figures.money(line.monthly_cost, money)] for line in lines], justify="right"),
+        ]
+    )
+
+
 def _quantity(provenance: str, text: str) -> str:
     return f"~{text}" if provenance == "assumed" else text
 
@@ -89,7 +112,7 @@ def _totals(policy: Policy, money: str) -> str:
 
 def _explanations(value: CapacityPlan, view: View) -> Iterable[tuple[str, Sequence[str]]]:
     few = 10**9 if view.details else common.FEW
-    yield "Search", digest.search(value.search, value.currency)
+    yield "Search", digest.search(value)
     groups = common.ruled_out(value.rejected)
     if groups:
         lines = [figures.count(len(value.rejected), "offer"), *common.reasons(groups[:few])]
@@ -105,7 +128,7 @@ def _explanations(value: CapacityPlan, view: View) -> Iterable[tuple[str, Sequen
 
 def _legend(value: CapacityPlan, rows: Sequence[PolicyRow]) -> str:
     parts = [
-        "met: share of the requests within the tightest promise",
+        digest.meaning_of_met(value),
         "sure: probability that the SLO holds, by the prediction's band",
         "idle: share of the compute bill that no request used",
     ]

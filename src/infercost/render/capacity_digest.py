@@ -11,7 +11,7 @@ from infercost.render import figures
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from infercost.domain.capacity import CapacityPlan, Policy, Search, WorkloadFacts
+    from infercost.domain.capacity import CapacityPlan, Policy, WorkloadFacts
     from infercost.domain.scaling import ScalingPolicy, ScheduledCapacity
 
 _METRICS: Final = {
@@ -77,10 +77,10 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def clock(seconds: float) -> str:
-    """A time of the simulation: ``0:00``, ``14:30``, ``day 3 14:30``."""
+def clock(seconds: float, *, fine: bool = False) -> str:
+    """A time of the simulation: ``0:00``, ``14:30``, ``day 3 14:30``; with seconds (``0:00:40``) where they count."""
     day, rest = divmod(int(seconds), 86_400)
-    time = f"{rest // 3600}:{rest % 3600 // 60:02d}"
+    time = f"{rest // 3600}:{rest % 3600 // 60:02d}" + (f":{rest % 60:02d}" if fine else "")
     return f"day {day + 1} {time}" if day else time
 
 
@@ -123,6 +123,20 @@ def change(entry: ScheduledCapacity) -> str:
     return f"from {entry.at} UTC{days} {entry.min_replicas}–{entry.max_replicas}"
 
 
+def meaning_of_met(plan: CapacityPlan) -> str:
+    """What the share of each policy is a share of, which depends on the promises."""
+    if any(target.quantile is not None for target in plan.slo.targets):
+        return "met: share of the requests within the tightest promise"
+    if plan.slo.targets:
+        return "met: nothing to count, a promised mean is kept or not"
+    return "met: nothing to count without an SLO"
+
+
+def _counts_unpriced(plan: CapacityPlan) -> bool:
+    """Whether the best found has lines without a price: ranks and bounds count what they cost at most."""
+    return bool(plan.policies) and any(line.monthly_cost is None for line in plan.policies[0].lines)
+
+
 def share(value: float) -> str:
     """A share near one without rounding a miss away: ``99.97 %``, ``100 %``."""
     percent = value * 100
@@ -141,17 +155,19 @@ def probability(policy: Policy) -> str:
     return "over 99 %" if percent > 99 else "under 1 %" if percent < 1 else f"{percent:.0f} %"
 
 
-def search(value: Search, currency: str) -> list[str]:
+def search(plan: CapacityPlan) -> list[str]:
     """How the plan was found, and how good it can be known to be."""
+    value = plan.search
     considered, out = figures.count(value.candidates, "configuration"), f"{value.pruned:,} ruled out by bounds"
     lines = [
         f"{considered} considered: {out}, {value.screened:,} by the fluid model, {value.simulated:,} played request by request"
     ]
     if value.gap is not None and value.lower_bound is not None:
-        least = figures.money(value.lower_bound, figures.symbol(currency))
+        least = figures.money(value.lower_bound, figures.symbol(plan.currency))
+        counted = "; lines without a price are counted at their most" if _counts_unpriced(plan) else ""
         lines.append(
             f"the cheapest costs at most {value.gap * 100:.1f} % more than {least} a month, "
-            "under which nothing that was considered can serve this"
+            f"under which nothing that was considered can serve this{counted}"
         )
     return lines
 

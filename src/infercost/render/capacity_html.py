@@ -115,7 +115,7 @@ def _ranking(value: CapacityPlan, view: View) -> str:
             ]
         )
     legend = (
-        "met: share of the requests within the tightest promise. sure: probability that the SLO holds, by the prediction's "
+        f"{digest.meaning_of_met(value)}. sure: probability that the SLO holds, by the prediction's "
         "band. idle: share of the compute bill that no request used. =: a tie. !: misses the SLO at the slow end of its band. "
         "+: lines without a price are not in it."
     )
@@ -158,6 +158,7 @@ def _read(point: object, key: str, length_s: float) -> float | None:
 
 def _bill(policy: Policy, currency: str) -> str:
     money = figures.symbol(currency)
+    name = f"{policy.instance_type} × {digest.replicas(policy)}, {policy.provider} {policy.region}"
     rows = [
         [
             f"{x.name}{' (idle)' if x.basis == 'idle' else ''}",
@@ -166,12 +167,12 @@ def _bill(policy: Policy, currency: str) -> str:
         for x in policy.lines
     ]
     table = _table(["line", "quantity", "price", "per", "a month"], rows, 1)
-    return f"<h2>The month's bill of the cheapest</h2>\n{table}"
+    return f"<h2>The month's bill of {escape(figures.clean(name))}</h2>\n{table}"
 
 
 def _notes(value: CapacityPlan) -> str:
     parts: list[tuple[str, Sequence[str]]] = [
-        ("Search", digest.search(value.search, value.currency)),
+        ("Search", digest.search(value)),
         ("Prices", common.prices(value)),
     ]
     if value.policies:

@@ -30,7 +30,7 @@ def plan(value: CapacityPlan, view: View) -> str:
         parts.append(folded("What the simulation rests on", bullets(digest.assumptions(winner))))
     else:
         parts.append("**Nothing that was considered serves this traffic within the SLO**")
-    parts.append(bullets(digest.search(value.search, value.currency)))
+    parts.append(bullets(digest.search(value)))
     parts.append(f"Prices: {escape('; '.join(common.prices(value)))}.")
     told = [*value.workload.notes, *(f"warning: {text}" for text in value.warnings)]
     if told:

@@ -18,6 +18,8 @@ __all__ = ["strips"]
 _HEIGHT: Final = 6
 _MARGIN: Final = 9
 """Columns of the scale at the left."""
+_SHORT_S: Final = 1800.0
+"""What ends before needs seconds in its times, which would otherwise look alike."""
 _BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 _PLAIN: Final = " #"
 """For streams that may not be able to hold blocks: eighths are rounded to whole rows."""
@@ -80,7 +82,7 @@ def _axis(points: Sequence[TimelinePoint], width: int) -> str:
     end = points[-1].at_s + (points[-1].at_s - points[-2].at_s)
     free = 0
     for column in range(0, width, max(width // 6, 12)):
-        text = clock(end * column / width)
+        text = clock(end * column / width, fine=end < _SHORT_S)
         if column >= free:
             line[_MARGIN + column : _MARGIN + column + len(text)] = text
             free = column + len(text) + 2

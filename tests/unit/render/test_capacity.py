@@ -14,7 +14,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from infercost.domain.errors import UsageError
-from infercost.render import capacity_digest, render
+from infercost.domain.traffic import Slo
+from infercost.render import capacity_digest, figures, render
 from infercost.store.artifacts import decode, schema
 
 
@@ -156,3 +157,45 @@ def test_no_level_of_the_crossover_shows_a_gap_as_a_price(crossover):
     row = next(line for line in text.splitlines() if "scale to zero" in line)
     assert row.split()[-3:] == ["-", "-", "-"]
     assert "no price in the book" in text
+
+
+@pytest.mark.parametrize("details", [False, True])
+def test_no_figure_of_the_bill_is_cut_however_narrow_the_terminal(plan, details):
+    text = render(plan, "table", width=36, top=1, details=details)
+    assert max(map(len, text.splitlines())) <= 36
+    bill = text.split("The month's bill")[1].split("Billed")[0]
+    shown = [line.split()[-1] for line in bill.splitlines() if "$" in line and "/month" not in line]
+    assert shown == [figures.money(line.monthly_cost, "$") for line in plan.policies[0].lines]
+
+
+@pytest.mark.parametrize(
+    ("slo", "said"), [("", "without an SLO"), ("mean=40ms", "a promised mean"), ("mean=40ms,p95=1s", "share of")]
+)
+def test_what_met_means_depends_on_the_promises(plan, slo, said):
+    asked = replace(plan, slo=Slo.parse(slo) if slo else Slo())
+    for fmt in ("table", "html"):
+        assert re.search(
+            rf"met:[^.;]*{said}", " ".join(render(asked, fmt, **({"width": 400} if fmt == "table" else {})).split())
+        )
+
+
+def test_the_bound_says_that_it_counts_what_has_no_price(plan):
+    partial = replace(plan, policies=tuple(p for p in plan.policies if p.provider == "azureml"))
+    assert "counted at their most" in " ".join(capacity_digest.search(partial))
+    assert "counted at their most" not in " ".join(capacity_digest.search(plan))
+
+
+def test_times_of_short_traffic_have_seconds(plan):
+    winner = plan.policies[0]
+    short = tuple(replace(point, at_s=i * 0.5) for i, point in enumerate(winner.timeline))
+    text = render(replace(plan, policies=(replace(winner, timeline=short),)), "table", width=100)
+    axis = next(line for line in reversed(text.splitlines()) if re.search(r"^ +0:00:00 ", line))
+    times = axis.split()
+    assert len(set(times)) == len(times) > 2
+
+
+def test_a_winner_that_is_not_simulated_is_not_passed_over_in_silence(plan):
+    other = replace(plan.policies[1], timeline=plan.policies[0].timeline)
+    text = " ".join(render(replace(plan, policies=(replace(plan.policies[0], timeline=()), other)), "table", width=100).split())
+    assert "is not simulated, so it has no course over time" in text
+    assert "is not simulated, so" not in render(plan, "table", width=100)

@@ -4,12 +4,13 @@
   const choice = document.getElementById("policy");
   if (!box || !plans.length) return;
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const clock = (s) => {
+  const two = (v) => String(v).padStart(2, "0");
+  const clock = (s, seconds) => {
     const day = Math.floor(s / 86400), h = Math.floor(s % 86400 / 3600), m = Math.floor(s % 3600 / 60);
-    const time = h + ":" + String(m).padStart(2, "0");
+    const time = h + ":" + two(m) + (seconds ? ":" + two(Math.floor(s % 60)) : "");
     return day ? "day " + (day + 1) + " " + time : time;
   };
-  const figure = (v) => v == null ? "-" : Number(v.toPrecision(4)).toLocaleString("en");
+  const figure = (v) => v == null ? "-" : v.toLocaleString("en", { maximumSignificantDigits: 4 });
   const steps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800, 2592000];
   let charts = [];
   const draw = () => {
@@ -30,9 +31,9 @@
         height: i < 2 ? 170 : 120,
         cursor: { sync: { key: sync.key, setSeries: false } },
         scales: { x: { time: false }, y: { range: (u, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-        axes: [{ ...axis, incrs: steps, values: (u, ticks) => ticks.map(clock) }, { ...axis, size: 70, values: (u, ticks) => ticks.map(figure) }],
+        axes: [{ ...axis, incrs: steps, values: (u, ticks) => ticks.map((s) => clock(s, ticks.some((t) => t % 60))) }, { ...axis, size: 70, space: 20, values: (u, ticks) => ticks.map(figure) }],
         series: [
-          { label: "at", value: (u, v) => v == null ? "-" : clock(v) },
+          { label: "at", value: (u, v) => v == null ? "-" : clock(v, plan.at[1] % 60) },
           { label: panel.title, stroke: css("--line"), width: 1.5, value: (u, v) => figure(v), points: { show: false },
             paths: panel.title.startsWith("replicas") ? uPlot.paths.stepped({ align: 1 }) : undefined },
         ],
