@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,11 +55,12 @@ def calibrate_profile(
         UnknownNameError: the hardware table has no such instance.
     """
     measured, profile = _profile(there), _profile(reference)
-    if measured.served is not None or profile.served is not None:
+    if measured.served is not None:
         raise UsageError(
             "an endpoint's latencies have network and server in them; calibrate with a profile of the model file, or with "
             "the endpoint's own metric: infercost calibrate number --help"
         )
+    _refuse_endpoint(profile)
     name = instance or measured.machine.instance_type
     if name is None:
         raise UsageError("the profile does not say which instance it was taken on; add --instance sagemaker:ml.c7i.xlarge")
@@ -77,12 +78,14 @@ def calibrate_profile(
             instance=name,
             noise=POINT_NOISE if point.stable else UNSETTLED_NOISE,
             source="infercost profile",
-            date=measured.created[:10],
+            date=_day_of(measured.created, "the profile"),
         )
         for point in measured.points
         if point.service_ms > 0
     ]
-    machines = [] if measured.ceilings is None else [_machine(name, measured.ceilings, measured.created[:10])]
+    machines = (
+        [] if measured.ceilings is None else [_machine(name, measured.ceilings, _day_of(measured.created, "the profile"))]
+    )
     return _take_in(readings, profile, path, machines=machines)
 
 
@@ -124,7 +127,7 @@ def calibrate_number(
     for value in known.values():
         if not 0 < value < float("inf"):
             raise UsageError(f"a measured figure must be above 0, got {value:g}; give --p50 12ms or --throughput 120")
-    when = (day or datetime.now(UTC).date()).isoformat()
+    when = _past(day).isoformat()
     readings = [
         Reading(
             metric=metric,  # type: ignore[arg-type]
@@ -133,7 +136,7 @@ def calibrate_number(
             threads=threads if metric == "latency_ms" else None,
             instance=instance,
             noise=0.15,
-            source=source,
+            source=source.strip() or "stated by hand",
             date=when,
             note=note,
         )
@@ -179,7 +182,7 @@ def calibrate_file(
         raise UsageError("a profile of the same model from here is missing; add --reference here.json")
     if kind == "profile":
         return calibrate_profile(where, reference=reference, instance=instance, path=path)
-    when = (day or datetime.now(UTC).date()).isoformat()
+    when = _past(day).isoformat()
     readings = [
         replace(
             reading,
@@ -235,6 +238,7 @@ def _take_in(
     """Hold readings against predictions, and keep them."""
     from infercost.store.calibration import add
 
+    _refuse_endpoint(profile)
     observations, warnings = [], []
     failures: list[InfercostError] = []
     for reading in readings:
@@ -299,9 +303,8 @@ def _take_in_doctor(file: Path, instance: str | None, path: str | os.PathLike[st
     if diagnosis.microbenchmarks is None:
         raise ArtifactError(f"{file} holds no microbenchmarks; run there: infercost doctor --format json --out doctor.json")
     _hardware(name)
-    return add(
-        _path(path), machines=[_machine(name, diagnosis.microbenchmarks.ceilings, diagnosis.microbenchmarks.created[:10])]
-    )
+    day = _day_of(diagnosis.microbenchmarks.created, str(file))
+    return add(_path(path), machines=[_machine(name, diagnosis.microbenchmarks.ceilings, day)])
 
 
 def _machine(instance: str, ceilings: Ceilings, day: str) -> MachineCeilings:
@@ -323,6 +326,19 @@ def _hardware(instance: str) -> Hardware:
     if key not in known:
         raise UnknownNameError("instance", instance, (f"{provider}:{name}" for provider, name in known))
     return known[key]
+
+
+def _refuse_endpoint(reference: Profile) -> None:
+    """Nothing is predicted from an endpoint's latencies.
+
+    Raises:
+        UsageError: the reference is the profile of one.
+    """
+    if reference.served is not None:
+        raise UsageError(
+            "the reference is the profile of an endpoint, whose latencies have network and server in them; profile the model"
+            " file itself: infercost profile MODEL --out here.json"
+        )
 
 
 def _profile(source: Source) -> Profile:
@@ -347,6 +363,30 @@ def _artifact_kind(path: Path) -> str | None:
         return None
     kind = document.get("kind") if isinstance(document, dict) else None
     return kind if isinstance(kind, str) and "schema_version" in document else None
+
+
+def _day_of(created: str, what: str) -> str:
+    """The day of an artifact's time stamp.
+
+    Raises:
+        ArtifactError: it names none; the file of calibrations could not be read again with it.
+    """
+    try:
+        return date.fromisoformat(created[:10]).isoformat()
+    except ValueError:
+        raise ArtifactError(f"{what} says it was created {created!r}, which is no date; take it anew") from None
+
+
+def _past(day: date | None) -> date:
+    """The day of a measurement; None means today (UTC).
+
+    Raises:
+        UsageError: it is yet to come. A day's grace: it is tomorrow already in half of the world.
+    """
+    today = datetime.now(UTC).date()
+    if day is not None and day > today + timedelta(days=1):
+        raise UsageError(f"{day} is yet to come, and a measurement cannot be from then; write its day like --date {today}")
+    return day or today
 
 
 def _round(value: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import tempfile
 from datetime import UTC, date, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -199,7 +200,15 @@ def _unwritable(folder: Path) -> str | None:
         existing = existing.parent
     if not existing.is_dir():
         return f"{existing} is not a folder"
-    return None if os.access(existing, os.W_OK | os.X_OK) else f"no permission to write in {existing}"
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return f"no permission to write in {existing}"
+    # Permission is not enough: the disk may be full, and some file systems take no files from anybody.
+    try:
+        with tempfile.TemporaryFile(dir=existing) as probe:
+            probe.write(b"infercost")
+    except OSError as error:
+        return f"cannot write in {existing} ({error.strerror or error})"
+    return None
 
 
 def _providers() -> tuple[ProviderFacts, ...]:

@@ -31,6 +31,8 @@ from infercost.domain.hardware import Calibration
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from infercost.domain.calibration import Observation
     from infercost.domain.hardware import Hardware
     from infercost.domain.prediction import Prediction
@@ -84,7 +86,7 @@ def pool(
     covariance = np.array([[_covariance(a, b) for b in used] for a in used]) * sigma**2
     covariance += np.diag([o.noise**2 for o in used])
     shared = np.array([_shared(o, sha256, reference) for o in used]) * sigma**2
-    weights = np.linalg.solve(covariance, shared)
+    weights = _weights(covariance, shared)
     mean = float(weights @ observed)
     variance = max(0.0, sigma**2 - float(weights @ shared))
     tension = float(np.mean(observed**2 / np.diag(covariance)))
@@ -92,6 +94,22 @@ def pool(
     spread = math.sqrt(variance * (tension if surprising else 1.0))
     left = max(min(FLOOR, band), math.expm1(Z90 * spread))
     return FamilyCalibration(family, precision, math.exp(mean), band, left, len(used), surprising)
+
+
+def _weights(covariance: NDArray[np.float64], shared: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The best linear weights of which none is below zero: a slower measurement must never speed a prediction up.
+
+    Unbound ones are at times: what a second reference saw of another model then corrects what the first saw.
+    """
+    kept = np.arange(len(shared))
+    while True:
+        best = np.linalg.solve(covariance[np.ix_(kept, kept)], shared[kept])
+        if best.min() >= 0:  # in the end, as a single one is above it
+            break
+        kept = np.delete(kept, int(best.argmin()))
+    weights = np.zeros(len(shared))
+    weights[kept] = best
+    return weights
 
 
 def _covariance(a: Observation, b: Observation) -> float:

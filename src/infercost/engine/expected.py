@@ -43,6 +43,12 @@ def expect(
     for point in fitting:
         if _batch(point) == reading.batch:
             return 1e3 * point.service_s, band
+    cores = max(1, int(target.cores))
+    if not fitting and threads > cores:
+        raise UsageError(
+            f"{target.provider}:{target.instance_type} has {cores} core{'' if cores == 1 else 's'}, and nothing is predicted"
+            f" for a worker of {threads} threads there; give the worker's own, such as --threads {cores}"
+        )
     known = ", ".join(str(batch) for batch in sorted({_batch(p) for p in fitting})) or "none"
     name = f"{target.provider}:{target.instance_type}"
     raise UsageError(

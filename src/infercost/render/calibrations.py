@@ -22,6 +22,8 @@ __all__ = ["document_of", "observations_csv", "table"]
 
 _HEADER: Final = ["id", "instance", "model", "measured", "predicted", "ratio", "date", "source"]
 _RIGHT: Final = (3, 4, 5)
+_WIDE: Final = 72
+"""Characters from which instance and source have room beside the figures."""
 
 
 def table(value: Calibrations, view: View) -> str:
@@ -29,16 +31,7 @@ def table(value: Calibrations, view: View) -> str:
     parts: list[RenderableType | str] = []
     if value.observations:
         rows = [_row(o) for o in value.observations]
-        parts.append(
-            columns(
-                [
-                    Column("id", [[row[0]] for row in rows], style="bold"),
-                    Column("instance\nmodel", [row[1:3] for row in rows], wrap=True),
-                    *(Column(_HEADER[i], [[row[i]] for row in rows], justify="right") for i in _RIGHT),
-                    Column("date\nsource", [row[6:8] for row in rows], wrap=True),
-                ]
-            )
-        )
+        parts.append(columns(_wide(rows) if view.width >= _WIDE else _narrow(rows)))
     else:
         parts.append("No measurement of a model.")
     entries = (
@@ -48,6 +41,22 @@ def table(value: Calibrations, view: View) -> str:
         ("File", [figures.clean(value.path)] if value.path else []),
     )
     return to_text([*parts, "", facts(entries)], view)
+
+
+def _wide(rows: Sequence[Sequence[str]]) -> list[Column]:
+    return [
+        Column("id", [[row[0]] for row in rows], style="bold"),
+        Column("instance\nmodel", [row[1:3] for row in rows], wrap=True),
+        *(Column(_HEADER[i], [[row[i]] for row in rows], justify="right") for i in _RIGHT),
+        Column("date\nsource", [row[6:8] for row in rows], wrap=True),
+    ]
+
+
+def _narrow(rows: Sequence[Sequence[str]]) -> list[Column]:
+    return [
+        Column("id\ninstance\nmodel\ndate\nsource", [[*row[:3], *row[6:8]] for row in rows], wrap=True),
+        Column("measured\npredicted\nratio", [row[3:6] for row in rows], justify="right"),
+    ]
 
 
 def document_of(value: Calibrations, view: View) -> str:  # noqa: ARG001 - one signature for all renderers

@@ -53,7 +53,7 @@ def document_of(value: Diagnosis, view: View) -> str:  # noqa: ARG001 - one sign
     measured = value.microbenchmarks
     parts = [
         "### infercost doctor",
-        bullets(f"{label}: {escape(' '.join(lines))}" for label, lines in _facts(value) if lines),
+        bullets(f"{label}: {escape('; '.join(lines))}" for label, lines in _facts(value) if lines),
         *([markdown_table(_HEADER, _rows(value, all_figures=True), right=(1, 2, 4))] if measured else []),
         markdown_table(["", "area", "what", "verdict", "next"], rows),
         escape(_summary(value)),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from infercost.domain.calibration import Reading
@@ -175,7 +175,7 @@ def _detail(text: str, path: Path) -> dict[str, Any]:
         "query_p50_ns": values.get("result_50.00_percentile_per_query_latency_ns"),
         "samples_per_query": values.get("effective_samples_per_query"),
         "samples_per_s": values.get("result_samples_per_second"),
-        "date": str(values.get("test_datetime", ""))[:10],
+        "date": _day(values.get("test_datetime")),
     }
 
 
@@ -224,10 +224,15 @@ def _read_recommender(text: str, path: Path) -> Iterator[Reading]:
 
 
 def _day(value: object) -> str:
-    """The date of a timestamp as the AWS tools write it: seconds since 1970, or ISO 8601."""
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, UTC).date().isoformat()
-    return str(value)[:10] if isinstance(value, str) and re.match(r"\d{4}-\d{2}-\d{2}", value) else ""
+    """The day of a timestamp, seconds since 1970 or ISO 8601; empty where it names none."""
+    try:
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC).date().isoformat()
+        if isinstance(value, str) and re.match(r"\d{4}-\d{2}-\d{2}", value):
+            return date.fromisoformat(value[:10]).isoformat()
+    except (ValueError, OverflowError, OSError):  # no day of any calendar: as good as none
+        pass
+    return ""
 
 
 def _positive(value: float, path: Path) -> float:

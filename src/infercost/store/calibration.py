@@ -115,8 +115,8 @@ def _changed(path: Path, change: Callable[[Calibrations], Calibrations]) -> Cali
 
 
 def _compact(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what says nothing; dates stay text in YAML and are quoted by it."""
-    return {name: value for name, value in fields.items() if value not in (None, "")}
+    """Without what says nothing, unless the reader asks for it; dates stay text in YAML and are quoted by it."""
+    return {name: value for name, value in fields.items() if value not in (None, "") or name in _REQUIRED}
 
 
 def _ceilings(value: Ceilings) -> dict[str, Any]:
@@ -168,6 +168,12 @@ class _Reader(NodeReader):
     def metric(self, node: Node) -> str:
         return self.choice(node, ("latency_ms", "throughput_per_s"), "metric")
 
+    def label(self, node: Node) -> str:
+        """A word or more, or none: not every machine's family has a name."""
+        from yaml.nodes import ScalarNode
+
+        return "" if isinstance(node, ScalarNode) and not node.value.strip() else self.text(node)
+
     def precision(self, node: Node) -> str:
         return self.text(node)
 
@@ -205,8 +211,8 @@ class _Reader(NodeReader):
 _OBSERVATION: Final[dict[str, str]] = {
     "id": "text",
     "instance": "instance",
-    "family": "text",
-    "reference": "text",
+    "family": "label",
+    "reference": "label",
     "model": "text",
     "sha256": "text",
     "precision": "precision",
@@ -216,7 +222,7 @@ _OBSERVATION: Final[dict[str, str]] = {
     "batch": "count",
     "threads": "count",
     "noise": "share",
-    "source": "text",
+    "source": "label",
     "date": "day",
     "note": "text",
 }

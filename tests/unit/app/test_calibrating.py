@@ -117,8 +117,10 @@ def test_profiles_of_different_models_are_refused():
 def test_an_endpoints_profile_calibrates_nothing():
     served = Served(protocol="open-inference-v2", path="/v2/models/m", server="s", platform="p", loopback=True, requests=9)
     for pair in ((replace(there(), served=served), HERE), (there(), replace(HERE, served=served))):
-        with pytest.raises(UsageError, match="an endpoint's latencies have network and server in them"):
+        with pytest.raises(UsageError, match="latencies have network and server in them"):
             calibrating.calibrate_profile(pair[0], reference=pair[1])
+    with pytest.raises(UsageError, match="the reference is the profile of an endpoint"):
+        infercost_number(reference=replace(HERE, served=served))
 
 
 def test_a_profile_without_its_instance_is_refused_unless_it_is_given():
@@ -306,3 +308,30 @@ def test_measurements_of_another_model_stay_as_they_were_taken_in():
     source, target = describe_machine(HERE.machine, table), table.instances["sagemaker", "ml.c7i.xlarge"]
     (one,), (other,) = (calibrated.predict_calibrated(c, HERE, source, [target]) for c in (foreign, stale))
     assert one.points[0].service_s > other.points[0].service_s
+
+
+def test_a_source_of_no_words_is_stated_by_hand():
+    kept = infercost_number(source="  ")
+    assert kept.observations[0].source == "stated by hand"
+    assert read_calibration(Path(CALIBRATION_FILE)).observations == kept.observations
+
+
+def test_a_measurement_cannot_be_of_a_day_to_come():
+    with pytest.raises(UsageError, match=r"2999-01-01 is yet to come.*--date"):
+        infercost_number(day=date(2999, 1, 1))
+    assert not Path(CALIBRATION_FILE).exists()
+
+
+def test_a_worker_of_more_threads_than_cores_is_told_the_cores():
+    with pytest.raises(UsageError, match=r"c7i.xlarge has 2 cores.*99 threads.*--threads 2$"):
+        infercost_number(threads=99)
+
+
+def test_a_profile_of_no_day_is_refused_before_it_spoils_the_file():
+    with pytest.raises(ArtifactError, match=r"'some day'.*no date"):
+        calibrating.calibrate_profile(there(created="some day"), reference=HERE, instance=C7I)
+    assert not Path(CALIBRATION_FILE).exists()
+
+
+def infercost_number(**changes):
+    return calibrating.calibrate_number(**{"reference": HERE, "instance": C7I, "p50_ms": 1.0} | changes)

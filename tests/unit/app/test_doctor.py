@@ -183,3 +183,14 @@ def test_the_machine_is_described_without_its_name(monkeypatch):
     found = doctor.diagnose(bench=False)
     assert platform.node() not in repr(found) or len(platform.node()) < 3
     assert found.machine.fingerprint == machines.fingerprint_machine().fingerprint
+
+
+def test_a_folder_that_takes_no_files_is_a_problem_whatever_its_permissions_say(runs, monkeypatch):
+    def full(**_where):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", full)
+    found = doctor.diagnose(bench=False)
+    (problem,) = (f for f in found.findings if f.area == "caches" and f.level == "problem")
+    assert "No space left on device" in problem.text
+    assert found.exit_code == 2

@@ -198,3 +198,26 @@ def test_a_family_is_the_accelerator_where_there_is_one():
 def test_in_the_form_that_predictions_take():
     made = as_calibration(pooled([seen(1.2)]), "mine.yml")
     assert (made.family, made.n, made.source, made.precision) == ("there", 1, "mine.yml", "fp32")
+
+
+anything = st.builds(
+    seen,
+    st.floats(0.2, 5.0),
+    model=st.sampled_from("abc"),
+    batch=st.sampled_from([1, 4]),
+    reference=st.sampled_from(["here", "elsewhere", "third"]),
+    noise=noises,
+)
+
+
+@given(st.lists(anything, min_size=1, max_size=6), st.integers(0, 5), st.floats(1.01, 4.0))
+def test_a_slower_measurement_never_speeds_a_prediction_up(known, which, slower):
+    which %= len(known)
+    one = known[which]
+    changed = [*known[:which], replace(one, measured=one.measured * slower), *known[which + 1 :]]
+    assert pooled(changed).ratio >= pooled(known).ratio * (1 - 1e-9)
+
+
+def test_what_another_reference_saw_of_another_model_does_not_pull_the_wrong_way():
+    here, elsewhere = seen(1.0, model="b"), seen(1.0, model="b", reference="elsewhere")
+    assert pooled([here, replace(elsewhere, measured=40.0)]).ratio >= pooled([here, elsewhere]).ratio

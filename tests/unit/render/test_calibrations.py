@@ -70,3 +70,10 @@ def test_the_json_keeps_the_published_schema_and_reads_back_the_same():
     Draft202012Validator(schema("calibrations")).validate(json.loads(text))
     assert decode(text.encode(), Calibrations, "c.json") == VALUE
     assert json.loads(text)["observations"][0]["id"] == VALUE.observations[0].id
+
+
+def test_a_narrow_terminal_stacks_words_instead_of_crushing_them(golden):
+    text = render(VALUE, "table", width=40)
+    golden("calibrations-40.txt", text)
+    assert "sagemaker:ml.c7i.xlarge" in text
+    assert max(len(line) for line in text.splitlines()) <= 40

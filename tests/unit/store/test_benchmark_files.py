@@ -128,3 +128,19 @@ def test_figures_that_no_run_can_have_are_refused(tmp_path, value):
 def test_a_file_that_is_not_there_is_said(tmp_path):
     with pytest.raises(ArtifactError, match=r"cannot read .*check the path"):
         read_benchmark(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("day", ["11/24/2026 12:00", "2026-99-99T00:00:00", None, 7])
+def test_a_loadgen_log_of_no_readable_day_leaves_the_day_open(tmp_path, day):
+    entries = {"effective_scenario": "SingleStream", "result_50.00_percentile_latency_ns": 15_000_000, "test_datetime": day}
+    log = tmp_path / "mlperf_log_detail.txt"
+    log.write_text("\n".join(":::MLLOG " + json.dumps({"key": k, "value": v}) for k, v in entries.items()))
+    assert read_benchmark(log)[0].date in ("", "1970-01-01")
+
+
+@pytest.mark.parametrize("time", [1e20, -1e20, "2026-99-99T00:00:00Z", "yesterday", True])
+def test_a_recommendation_of_no_readable_time_leaves_the_day_open(tmp_path, time):
+    one = {"EndpointConfiguration": {"InstanceType": "ml.c7i.xlarge"}, "Metrics": {"MaxInvocations": 3000}}
+    file = tmp_path / "job.json"
+    file.write_text(json.dumps({"InferenceRecommendations": [one], "CompletionTime": time}))
+    assert read_benchmark(file)[0].date in ("", "1970-01-01")

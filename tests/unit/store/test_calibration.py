@@ -165,3 +165,10 @@ def test_a_damaged_file_is_not_written_over(folder):
     with pytest.raises(UsageError, match="must be a list"):
         add(path, observations=[seen()])
     assert path.read_text() == "version: 1\nobservations: 3\n"
+
+
+@pytest.mark.parametrize("field", ["source", "reference", "family", "note"])
+def test_what_has_no_words_can_be_read_again(folder, field):
+    add(folder / CALIBRATION_FILE, observations=[seen(**{field: ""})])
+    (read,) = read_calibration(folder / CALIBRATION_FILE).observations
+    assert getattr(read, field) == ""
