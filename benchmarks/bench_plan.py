@@ -52,7 +52,7 @@ def week(traffic, slo: str, top: int) -> bool:
         low, likely, high = policy.per_month.low, policy.per_month.likely, policy.per_month.high
         limits = f"{policy.replicas.min}-{policy.replicas.max} (mean {policy.replicas.mean:.2f})"
         print(
-            f"  {policy.rank:2} {policy.provider:10} {policy.instance_type:24} {limits} {rule}, {len(policy.schedule)} scheduled:"
+            f"  {policy.rank:2} {policy.provider:10} {policy.instance_type:24} {limits} {rule}, +{len(policy.schedule)}:"
             f" {low:.0f} / {likely:.0f} / {high and round(high)} a month, {policy.attainment:.3%}, {policy.slo_probability}"
         )
     clouds = {policy.provider for policy in found.policies}

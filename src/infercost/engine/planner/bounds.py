@@ -73,11 +73,12 @@ def by_foresight(setting: Setting, load: Load, slo: Slo, least: int) -> float:
 
     At each rate it may take any number of replicas, which share one queue; over all, no more requests than the
     promise allows may be late. The Lagrange multiplier of that constraint gives a bound at any value; the best
-    of a grid is taken. Only without batches: with them the formula is on the safe side, which is the wrong one here.
+    of a grid is taken. Only without batches and for requests of one size: else the formula is on the safe side, which is the
+    wrong one here.
     """
     floor = by_work(setting, load, slo, least)
     most = int(np.ceil(load.rates[-1] / setting.capacity_rps * 2)) + least + 1
-    if setting.serving.max_batch > 1 or most > _MOST_REPLICAS:
+    if setting.serving.max_batch > 1 or setting.squared_cv_of_work > 0 or most > _MOST_REPLICAS:
         return floor
     counts = np.arange(least, most + 1)
     stations = setting.pooled(tuple(int(n) for n in counts))
@@ -108,6 +109,6 @@ def carried_rps(settings: Sequence[Setting], slo: Slo) -> Floats:
         batch=batch,
         single_s=np.array([s.single_s for s in settings]),
         full_s=np.array([s.single_s + s.slope_s * (s.serving.max_batch - 1) for s in settings]),
-        cv=np.array([s.cv for s in settings]),
+        cv=np.array([s.spread for s in settings]),
     )
     return capacity(stations, slo)

@@ -213,7 +213,8 @@ def _lines(one: Able, screen: Screen, factor: float = 1.0) -> list[Line]:
     setting, cloud = one.setting.slowed(factor), screen.clouds[one.setting.provider]
     rules = cloud.scaling
     most = rules.max_replicas if rules is not None else _UNRULED
-    needs = Needs(one.carried_rps, cloud.min_replicas, max(most, cloud.min_replicas))
+    carried = one.carried_rps / screen.strain.get(setting.provider, 1.0)
+    needs = Needs(carried, cloud.min_replicas, max(most, cloud.min_replicas))
     every = lines(setting, rules, screen.demand, needs, lambda pooled: screen.station(setting, pooled=pooled))
     pooled = [line for line in every if line.routing != "random"]
     return pooled or every

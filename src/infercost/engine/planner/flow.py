@@ -80,6 +80,8 @@ class Flow(NamedTuple):
     """In service beyond what the rule would have on that tick alone, and beyond the limit's least."""
     started: int
     """Replicas started after the beginning."""
+    ended: int
+    """Replicas taken away, those that were still starting among them."""
     peak: int
 
 
@@ -209,7 +211,7 @@ def flow(
     """
     state[:] = 0.0
     late[:] = 0.0
-    active, starting, started, peak, rows = replicas, 0, 0, replicas, 0
+    active, starting, started, ended, peak, rows = replicas, 0, 0, 0, replicas, 0
     billed = ready_s = busy_s = starting_s = tail_s = 0.0
     bucket_s, bucket_ready, bucket_came = 0.0, 0.0, 0.0
     for step in range(len(arrived)):
@@ -269,6 +271,7 @@ def flow(
                 if scaling.bills_start:
                     billed -= until
             while active + starting > wanted:
+                ended += 1
                 if starting > 0:
                     gone = latest(pending, starting)
                     starting -= 1
@@ -281,7 +284,7 @@ def flow(
         rows += 1
         bucket_s, bucket_ready, bucket_came, state[WORKING], state[WITHIN] = until, 0.0, 0.0, 0.0, 0.0
     billed += (active + (starting if scaling.bills_start else 0)) * end_s
-    return Flow(billed, ready_s, busy_s, starting_s if scaling.bills_start else 0.0, tail_s, started, peak)
+    return Flow(billed, ready_s, busy_s, starting_s if scaling.bills_start else 0.0, tail_s, started, ended, peak)
 
 
 def rows_needed(steps: int, steps_a_tick: int) -> tuple[int, int]:

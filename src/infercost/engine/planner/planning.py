@@ -196,7 +196,7 @@ def _search(outcome: Outcome, demand: Demand, planned: Sequence[Planned], others
     costs = [p.policy.compared for p in planned if p.policy.compared is not None]
     lowest = min([*bounds, *others, *costs], default=None)
     best = min(costs, default=None)
-    screened = outcome.candidates - outcome.pruned - sum(len(one.tried) for one in outcome.hunts)
+    screened = outcome.candidates - outcome.pruned - sum(one.played + len(one.tried) for one in outcome.hunts)
     return Search(
         candidates=outcome.candidates,
         pruned=outcome.pruned,

@@ -82,6 +82,8 @@ class Screen:
     clouds: Mapping[str, Cloud]
     load_s: float
     """Seconds that loading the model adds to a start."""
+    strain: dict[str, float] = field(default_factory=dict)
+    """By cloud, a factor on services when late requests are counted, where plays have shown that the model is too hopeful."""
     start_key: np.uint64 = field(init=False)
     """Of the random numbers of starts: the simulator's for the demand's seed."""
     _tables: dict[tuple[object, ...], Station] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class Screen:
         key = (setting.name, setting.single_s, pooled and setting.serving.max_batch == 1, pooled)
         known = self._tables.get(key)
         if known is None:
-            known = self._tables[key] = tables(setting, self.slo, pooled=pooled)
+            known = self._tables[key] = tables(setting, self.slo, pooled=pooled, sizes=self.demand.drawn().sizes)
         return known
 
     def __call__(self, choice: Choice, factor: float = 1.0) -> Screened:
@@ -105,14 +107,28 @@ class Screen:
             factor: of every service time.
         """
         cloud = self.clouds[choice.setting.provider]
-        demand = self.demand
-        autoscaler = autoscaler_of(choice, cloud.scaling, self.load_s, demand.starts_at)
+        flow, missed = self._flow(choice, factor)
+        strain = self.strain.get(choice.setting.provider, 1.0)
+        if strain != 1.0:
+            _, missed = self._flow(choice, factor * strain)
+        rounding_s = flow.ended * cloud.hosting.billing_granularity_s / 2
+        return Screened(
+            choice=choice,
+            flow=flow,
+            mean_replicas=(flow.billed_s + rounding_s) / self.demand.duration_s,
+            severity=severity(self.slo, missed, self.demand.requests),
+        )
+
+    def _flow(self, choice: Choice, factor: float) -> tuple[Flow, Floats]:
+        """The flow, and what misses each promise."""
+        demand, rules = self.demand, self.clouds[choice.setting.provider].scaling
+        autoscaler = autoscaler_of(choice, rules, self.load_s, demand.starts_at)
         tick_s = FIXED_TICK_S if autoscaler is None else autoscaler.tick_s
         steps_a_tick = max(round(tick_s / STEP_S), 1)
         step_s = tick_s / steps_a_tick
         arrived = demand.counts(step_s)
         shape = rows_needed(len(arrived), steps_a_tick)
-        late = np.zeros(len(self.slo.targets))
+        missed = np.zeros(len(self.slo.targets))
         flow = compiled_flow()(
             arrived,
             step_s,
@@ -124,12 +140,6 @@ class Screen:
             np.empty(shape),
             np.empty(max(choice.limits.max, choice.initial) + 1),
             np.empty(STATE),
-            late,
+            missed,
         )
-        rounding_s = (flow.started + choice.initial) * cloud.hosting.billing_granularity_s / 2
-        return Screened(
-            choice=choice,
-            flow=flow,
-            mean_replicas=(flow.billed_s + rounding_s) / demand.duration_s,
-            severity=severity(self.slo, late, demand.requests),
-        )
+        return flow, missed

@@ -31,6 +31,10 @@ NOISE: Final = 3.0
 """Standard deviations of the late requests (as if they came one by one) that make a margin small."""
 DOUBT: Final = (50.0, 0.02, 0.25)
 """What the fluid model may be wrong by before a play has shown it: so much over the root of the requests, at least, at most."""
+STRAIN: Final = 1.4
+"""Factor on services in the fluid model where nothing that it finds promising holds: bursts shorter than its steps."""
+SECOND_LOOKS: Final = 5
+"""How often such a cloud is explored again."""
 SEARCHED: Final = 0.65
 """Share of the budget that the search may play; the rest is for the odds."""
 
@@ -80,6 +84,10 @@ class Hunt:
     confirmed: dict[Key, Confirmed] = field(default_factory=dict)
     tried: set[int] = field(default_factory=set)
     """Places in ``explored.found`` that were played."""
+    played: int = 0
+    """Choices that were played before ``explored`` was made."""
+    misjudged: bool = False
+    """Whether something that holds by the fluid model broke the SLO when it was played."""
     _ratios: dict[tuple[object, ...], tuple[float, float]] = field(default_factory=dict)
     """By kind of choice, the least that plays came to over the fluid model: in severity, and in cost."""
 
@@ -98,6 +106,15 @@ class Hunt:
                 best = cost, place
         return None if best is None else best[1]
 
+    def restart(self, explored: Exploration) -> None:
+        """Begin again with another exploration."""
+        explored.candidates, explored.pruned = self.explored.candidates, self.explored.pruned
+        self.explored = explored
+        self.played += len(self.tried)
+        self.tried.clear()
+        self.misjudged = False
+        self._ratios.clear()
+
     def learn(self, place: int, played: Played, severity: float, monthly: float) -> None:
         """Take in a play."""
         self.tried.add(place)
@@ -106,6 +123,7 @@ class Hunt:
         severe, dear = self._ratios.get(kind, (10.0, 1.0))
         exact = severity / f.screened.severity if f.screened.severity > 1e-6 else 1.0
         self._ratios[kind] = min(severe, max(exact, 0.1)), min(dear, monthly / f.monthly)
+        self.misjudged = self.misjudged or f.screened.severity <= 1 < severity
         known = self.confirmed.get(key)
         if severity <= 1 and (known is None or monthly < known.monthly):
             self.confirmed[key] = Confirmed(f, played, severity, monthly)
@@ -146,13 +164,22 @@ def hunt(settings: Sequence[Setting], site_of: Mapping[Key, Site], screen: Scree
     scale, least, most = DOUBT
     doubt = min(max(scale / sqrt(max(screen.demand.requests, 1)), least), most)
     with ThreadPoolExecutor(THREADS) as pool:
-        hunts = []
-        for cloud in sorted({setting.provider for setting in settings}):
+
+        def explored(cloud: str) -> Exploration:
             own = [one for one in able if one.setting.provider == cloud]
-            seen = explore(cloud, own, site_of, screen, load, top=top, most=budget.probed, pool=pool)
-            hunts.append(Hunt(seen, top, doubt))
+            return explore(cloud, own, site_of, screen, load, top=top, most=budget.probed, pool=pool)
+
+        hunts = [Hunt(explored(cloud), top, doubt) for cloud in sorted({setting.provider for setting in settings})]
         outcome = Outcome(hunts)
         _confirm(outcome, site_of, screen, budget, pool)
+        for _ in range(SECOND_LOOKS):
+            misled = [one for one in hunts if not one.confirmed and one.misjudged]
+            for one in misled:
+                # Everything that was promising broke the SLO: look again for what would hold under more load.
+                screen.strain[one.explored.provider] = screen.strain.get(one.explored.provider, 1.0) * STRAIN
+                one.restart(explored(one.explored.provider))
+            if misled:
+                _confirm(outcome, site_of, screen, budget, pool)
     bounds = [bound for one in hunts for bound in one.explored.bounds.values()]
     best = [c.monthly for one in hunts for c in one.confirmed.values()]
     outcome.lower_bound = min((*bounds, *best), default=None)

@@ -15,7 +15,7 @@ import numpy as np
 
 from infercost.engine.planner.flow import Station
 from infercost.engine.queueing import Stations, late_share, sojourn_mean
-from infercost.engine.simulate.arrivals import poisson
+from infercost.engine.simulate.arrivals import draw, poisson
 from infercost.engine.simulate.simulation import simulate
 from infercost.engine.simulate.variates import EMPIRICAL, Draws
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from infercost.domain.traffic import Slo
     from infercost.engine.erlang import Floats
     from infercost.engine.plan import Case
+    from infercost.engine.simulate.arrivals import Drawn
 
 __all__ = ["Setting", "Shaped", "settings_of", "tables"]
 
@@ -86,9 +87,17 @@ class Setting:
     """Of a batch of one, the platform's own share of the CPU taken into account."""
     full_s: float
     cv: float
+    """Of a service of one size."""
     provenance: Provenance
     band: float
     basis: str = ""
+    squared_cv_of_work: float = 0.0
+    """Spread that requests of different sizes add to the services."""
+
+    @property
+    def spread(self) -> float:
+        """Coefficient of variation of a service over requests of all sizes."""
+        return sqrt((1 + self.cv * self.cv) * (1 + self.squared_cv_of_work) - 1)
 
     @property
     def name(self) -> tuple[str, str, int, int, int, float]:
@@ -121,7 +130,7 @@ class Setting:
             batch=np.full(rows, self.serving.max_batch, dtype=np.int64),
             single_s=np.full(rows, self.single_s),
             full_s=np.full(rows, self.single_s + self.slope_s * (self.serving.max_batch - 1)),
-            cv=np.full(rows, self.cv),
+            cv=np.full(rows, self.spread),
         )
 
     def slowed(self, factor: float) -> Setting:
@@ -129,19 +138,20 @@ class Setting:
         return self if factor == 1.0 else replace(self, single_s=self.single_s * factor, full_s=self.full_s * factor)
 
 
-def tables(setting: Setting, slo: Slo, *, pooled: bool) -> Station:
+def tables(setting: Setting, slo: Slo, *, pooled: bool, sizes: Floats | None = None) -> Station:
     """What a replica does at each load, for the fluid model.
 
     Args:
         setting: the replica.
         slo: promises, a table each.
         pooled: whether requests go to the replica that is soonest free, by its queue.
+        sizes: relative work of requests that differ in it.
     """
-    batched = setting.serving.max_batch > 1
-    every: tuple[int, ...] = POOL if pooled and not batched else (1,)
+    sampled = setting.serving.max_batch > 1 or (sizes is not None and len(sizes) > 0)
+    every: tuple[int, ...] = POOL if pooled and not sampled else (1,)
     counts = tuple(n for n in every if n * setting.serving.workers <= MOST_SERVERS) or (1,)
     limits = [inf if target.quantile is None else target.limit_ms / 1e3 for target in slo.targets]
-    misses, busy, sojourn = _sampled(setting, limits) if batched else _computed(setting, limits, counts)
+    misses, busy, sojourn = _sampled(setting, limits, sizes) if sampled else _computed(setting, limits, counts)
     full_s = setting.single_s + setting.slope_s * (setting.serving.max_batch - 1)
     row_of = np.searchsorted(counts, np.arange(counts[-1] + 1), side="right") - 1
     return Station(
@@ -168,14 +178,14 @@ def _computed(setting: Setting, limits: list[float], counts: tuple[int, ...]) ->
     return stacked, np.arange(CELLS + 1) / CELLS, sojourn.reshape(shape)
 
 
-def _sampled(setting: Setting, limits: list[float]) -> tuple[Floats, Floats, Floats]:
+def _sampled(setting: Setting, limits: list[float], sizes: Floats | None) -> tuple[Floats, Floats, Floats]:
     """Tables of one replica by simulation at steady loads, interpolated."""
     serving = setting.serving
     found: list[list[float]] = []
     for load in _SAMPLED:
         rate = load * setting.capacity_rps
         run = simulate(
-            poisson(rate, _SAMPLE / rate),
+            _steady(rate, sizes),
             service=setting.service,
             replicas=serving.workers,
             max_batch=serving.max_batch,
@@ -191,6 +201,14 @@ def _sampled(setting: Setting, limits: list[float]) -> tuple[Floats, Floats, Flo
     misses = [_between(grid, at, column) for column in columns[2:]]
     stacked = np.array(misses)[:, None, :] if misses else np.zeros((0, 1, CELLS + 1))
     return stacked, np.maximum.accumulate(busy), _between(grid, at, columns[1])[None, :]
+
+
+def _steady(rate: float, sizes: Floats | None) -> Drawn:
+    """Steady traffic of requests whose work is drawn from that of others."""
+    drawn = draw(poisson(rate, _SAMPLE / rate))
+    if sizes is None or not len(sizes):
+        return drawn
+    return replace(drawn, sizes=np.random.default_rng(0).choice(sizes, len(drawn.times_s)))
 
 
 def _between(grid: Floats, at: Floats, values: Floats) -> NDArray[np.float64]:
@@ -222,13 +240,14 @@ def settings_of(case: Case, rules: ScalingRules | None, slo: Slo, squared_cv_of_
             serving=replace(point.serving, max_delay_ms=0.0),
             single_s=point.single_s * factor,
             full_s=max(point.service_s, point.single_s) * factor,
-            cv=sqrt((1 + cv * cv) * (1 + squared_cv_of_work) - 1),
+            cv=cv,
+            squared_cv_of_work=squared_cv_of_work,
             provenance=prediction.provenance,
             band=prediction.band,
             basis=prediction.basis,
         )
         found.append(plain)
-        if delays and point.serving.max_batch > 1:
+        if delays and slo.targets and point.serving.max_batch > 1:
             wait_ms = round(DELAY_SHARE * (min((t.limit_ms for t in slo.targets), default=0.0) - plain.full_s * 1e3), 1)
             if wait_ms >= LEAST_DELAY_MS:
                 found.append(replace(plain, serving=replace(plain.serving, max_delay_ms=wait_ms)))

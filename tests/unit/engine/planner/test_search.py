@@ -145,3 +145,25 @@ def test_without_rules_replicas_are_fixed(world: SimpleNamespace) -> None:
 def test_a_budget_of_few_requests_still_confirms_something(world: SimpleNamespace) -> None:
     outcome = search(world, world.screen(), budget=Budget(requests=1.0, seeds=1))
     assert outcome.simulated == 1
+
+
+def test_where_the_model_is_too_hopeful_it_looks_again(world: SimpleNamespace) -> None:
+    # All requests of 15 s come within one: the fluid model sees their mean.
+    bursts = world.demand(([0] * 14 + [150]) * 120, bin_s=1.0)
+    screen = world.screen(bursts, "p95=3s")
+    hopeful = min(n for n in range(1, 9) if screen(world.choice(target=None, low=n, high=n)).severity <= 1)
+    found = best(search(world, screen))
+    assert screen.strain["cloud"] > 1
+    assert found.severity <= 1
+    assert found.found.screened.mean_replicas > hopeful
+
+
+def test_requests_of_different_sizes_are_planned_with_their_sizes(world: SimpleNamespace) -> None:
+    from infercost.app.traffic import load_traffic
+    from infercost.engine.planner.demand import Demand
+
+    mixed = Demand(load_traffic("poisson:rps=20,for=30m", classes="short=80%x0.5,long=20%x3"))
+    alike = Demand(load_traffic("poisson:rps=20,for=30m"))
+    costs = [best(search(world, world.screen(demand, "p95=400ms"))).monthly for demand in (alike, mixed)]
+    assert costs[0] < costs[1]
+    assert mixed.squared_cv_of_work == pytest.approx(1.0, rel=0.05)
