@@ -108,7 +108,7 @@ def _point_fault(point: Point) -> str | None:
 def _by_size_fault(point: Point, sizes: Sizes | None) -> str | None:
     """Whether the statistics over requests are those of the sizes that were measured."""
     if not point.by_size:
-        return None
+        return None if sizes is None else ".by_size: holds none of $.sizes, over which its latency is meant"
     if sizes is None:
         return ".by_size: the profile does not say which sizes requests have"
     for i, run in enumerate(point.by_size):

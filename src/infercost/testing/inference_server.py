@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infercost._version import __version__
+from infercost.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -207,11 +208,17 @@ def serving(model: str | Path, *, name: str | None = None, port: int = 0, **sett
         name: of the model; its file's when None.
         port: 0 takes a free one.
         **settings: fields of :class:`InferenceServer`.
+
+    Raises:
+        UsageError: the model takes or gives what the protocol cannot carry, such as the maps of a ZipMap.
     """
     from infercost.runtime.protocol import ModelSource
     from infercost.runtime.session import open_session
 
     session = open_session(ModelSource(str(model)), level="all", threads=1)
+    for tensor in (*session.get_inputs(), *session.get_outputs()):
+        if tensor.type not in _DATATYPES:
+            raise UsageError(f"{model} cannot be served: the protocol has no {tensor.type}, which {tensor.name!r} is")
     inference = InferenceServer(name or Path(model).stem, session, **settings)
     handler = type("Handler", (_Handler,), {"inference": inference})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)

@@ -44,6 +44,7 @@ def test_sizes_without_their_distribution_are_refused() -> None:
         (lambda p: {"by_size": (replace(p.by_size[0], weight=0.5), *p.by_size[1:])}, "weights are not those"),
         (lambda p: {"by_size": p.by_size[1:]}, "from the smallest to the longest"),
         (lambda p: {"by_size": p.by_size[::-1]}, "must ascend"),
+        (lambda p: {"by_size": ()}, "holds none of $.sizes"),
         (lambda p: {"latency_ms": replace(p.latency_ms, cv=0.0)}, "the file was edited"),
         (lambda p: {"by_size": (replace(p.by_size[0], latency_ms=p.by_size[1].latency_ms), *p.by_size[1:])}, "by_size[0]"),
     ],
