@@ -207,6 +207,10 @@ def crossover() -> Crossover:
             latency="p99 34 ms" if mode == "realtime" else "minutes after a pause",
             latency_p99_s=0.034 if mode == "realtime" else None,
             note="no price in the book" if cost is None else None,
+            keeps_slo=None if cost is None else mode == "realtime" or (mode == "serverless" and level > 100),
+            slow_start=0.7 if mode == "serverless" else None,
+            refused=0.0 if cost is not None else None,
+            replicas=1.25 if cost is not None else None,
         )
         for (provider, mode), row in costs.items()
         for level, cost in zip(levels, row, strict=True)
@@ -219,6 +223,14 @@ def crossover() -> Crossover:
         requests_per_day=levels,
         points=points,
         cheapest_from=(points[3], points[2], points[9]),
+        cheapest_within_slo=(points[0], points[4], points[2]),
         slo=Slo.parse("p99=100ms"),
+        traffic="steady, Poisson",
+        seed=7,
+        facts=(
+            Fact(rule="sagemaker serverless: gone after 300 s without a request", basis="assumed", source="a test"),
+            Fact(rule="sagemaker async: keeps its requests", basis="documented"),
+        ),
+        not_priced=("taxes",),
         warnings=("async prices are of 2026-09-22",),
     )

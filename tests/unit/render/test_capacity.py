@@ -152,11 +152,45 @@ def test_a_share_is_never_rounded_up_to_all():
     assert capacity_digest.share(0.5) == "50 %"
 
 
-def test_no_level_of_the_crossover_shows_a_gap_as_a_price(crossover):
+def test_a_mode_without_any_figure_has_a_reason_and_no_row(crossover):
     text = render(crossover, "table", width=80)
-    row = next(line for line in text.splitlines() if "scale to zero" in line)
-    assert row.split()[-3:] == ["-", "-", "-"]
-    assert "no price in the book" in text
+    assert not [line for line in text.splitlines() if line.startswith("vertex") and "scale to zero" in line]
+    assert "vertex scale to zero: no price in the book" in text
+
+
+def test_a_level_without_a_figure_is_no_price_and_named(crossover):
+    points = [
+        replace(p, per_month=None, note="too many at once") if (p.mode, p.requests_per_day) == ("serverless", 1e6) else p
+        for p in crossover.points
+    ]
+    text = render(replace(crossover, points=tuple(points)), "table", width=80)
+    row = next(line for line in text.splitlines() if line.startswith("sagemaker") and "serverless" in line)
+    assert row.split()[-1] == "-"
+    assert "sagemaker serverless at 1M: too many at once" in text
+
+
+def test_the_cheapest_and_the_cheapest_within_the_slo_are_marked(crossover):
+    rows = {
+        line.split()[1]: line.split() for line in render(crossover, "table", width=80).splitlines() if "sagemaker " in line[:10]
+    }
+    assert rows["serverless"][2:] == ["*0.40", "*+12.00", "980"]
+    assert rows["real-time"][2:] == ["+41.20", "41.90", "*+130"]
+
+
+def test_details_say_what_the_figures_rest_on(crossover):
+    assert "2 rules, 1 of them assumed" in render(crossover, "table", width=80)
+    assert "assumed: sagemaker serverless: gone after 300 s" in render(crossover, "table", width=80, details=True)
+
+
+@pytest.mark.parametrize("width", [60, 80, 130])
+def test_six_levels_of_three_clouds_fit_the_terminal(crossover, width):
+    levels = (100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
+    points = [
+        replace(p, provider=cloud, requests_per_day=n) for cloud in ("azureml", "sagemaker", "vertex")
+        for p in crossover.points[::3] for n in levels
+    ]  # fmt: skip
+    text = render(replace(crossover, requests_per_day=levels, points=tuple(points)), "table", width=width)
+    assert max(map(len, text.splitlines())) <= width
 
 
 @pytest.mark.parametrize("details", [False, True])

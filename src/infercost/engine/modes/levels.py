@@ -21,12 +21,12 @@ __all__ = ["DAY_S", "LEVELS", "Level", "level_of", "parse_levels"]
 DAY_S: Final = 86_400.0
 LEVELS: Final = (100.0, 1e3, 1e4, 1e5, 1e6, 1e7)
 """Requests a day, where none are given."""
-_LEAST, _MOST = 1.0, 1e9
+_LEAST, _MOST = 1.0, 1e8
 _ENOUGH: Final = 3_000
 """Requests that are wanted: a p99 needs 662."""
 _MANY: Final = 1_000_000
 _LONGEST_S: Final = 30 * DAY_S
-_SHORTEST_S: Final = 3600.0
+_SHORTEST_S: Final = 1800.0
 _USUAL_S: Final = 2 * 3600.0
 _TOO_MANY: Final = 20_000_000
 """Requests above which only the first day of a longer traffic is played."""
@@ -53,7 +53,7 @@ def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
         raise UsageError("there is no level of traffic; write requests a day like --levels 100,10k,1M")
     for level in levels:
         if not isfinite(level) or not _LEAST <= level <= _MOST:
-            raise UsageError(f"a level lies between 1 and 1G requests a day, got {level:g}; try --levels 100,10k,1M")
+            raise UsageError(f"a level lies between 1 and 100M requests a day, got {level:g}; try --levels 100,10k,1M")
     return tuple(sorted({float(level) for level in levels}))
 
 
