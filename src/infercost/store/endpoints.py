@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from io import StringIO
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin, get_type_hints
 
@@ -32,6 +33,7 @@ ENDPOINT_FILE: Final = "endpoint.yml"
 GUIDE: Final = "docs/howto/plan-capacity.md"
 
 _STEP: Final = re.compile(r"\.([A-Za-z_][\w-]*)|\[(\d+)\]|\[\.\.\.\]")
+_BREAKS: Final = re.compile("[\x85\u2028\u2029]")
 _TIME: Final = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 _OPEN_KEYS: Final = frozenset({"tags", "cloud", "settings"})
 """Mappings whose keys are the user's own."""
@@ -60,11 +62,17 @@ def read_endpoint(path: str | os.PathLike[str]) -> Endpoint:
 
 def format_endpoint(endpoint: Endpoint) -> str:
     """The text of an endpoint file. What has its default value is left out."""
+    head = f"# An endpoint for infercost deploy. Written by infercost {_author(endpoint)}; every key: {GUIDE}\n"
+    body = _dumped(endpoint, readable=True)
+    # Raw, these would be read as ends of lines.
+    return head + (_dumped(endpoint, readable=False) if _BREAKS.search(body) else body)
+
+
+def _dumped(endpoint: Endpoint, *, readable: bool) -> str:
     import yaml
 
     text = StringIO()
-    text.write(f"# An endpoint for infercost deploy. Written by infercost {_author(endpoint)}; every key: {GUIDE}\n")
-    yaml.dump(_shown(endpoint), text, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=120)
+    yaml.dump(_shown(endpoint), text, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=readable, width=120)
     return text.getvalue()
 
 
@@ -97,7 +105,7 @@ def _shown(value: Any) -> Any:
         return {key: _shown(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_shown(item) for item in value]
-    if isinstance(value, str | int | float | bool):
+    if value is None or isinstance(value, str | int | float | bool):
         return value
     return float(value) if float(value) % 1 else int(value)
 
@@ -118,11 +126,14 @@ class _Reader(NodeReader):
             return str(node.value)
         loader = yaml.SafeLoader("")
         try:
-            return loader.construct_object(node)  # type: ignore[no-untyped-call, unused-ignore]
+            value = loader.construct_object(node)  # type: ignore[no-untyped-call, unused-ignore]
         except (ValueError, yaml.YAMLError):
             raise self.error(node, f"cannot read {node.value!r}") from None
         finally:
             loader.dispose()  # type: ignore[no-untyped-call, unused-ignore]
+        if isinstance(value, float) and not isfinite(value):
+            raise self.error(node, f"{node.value} is not a finite number")
+        return value
 
     def refuse_unknown(self, node: Node, type_: Any) -> None:
         """Complain of keys that the form does not have, at any depth."""
@@ -181,6 +192,11 @@ def _faults(endpoint: Endpoint) -> list[tuple[str, bool, str]]:
     initial = limits.initial if limits.initial is not None else max(limits.min, 1)
     faults = [
         ("$.name", not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,62}", endpoint.name), "a name is up to 63 letters, digits and -"),
+        *((f"$.{key}", not text.strip(), "there is nothing in it") for key, text in (
+            ("model.path", endpoint.model.path), ("provider", endpoint.provider), ("region", endpoint.region),
+            ("instance", endpoint.instance),
+        )),
+        ("$.currency", not re.fullmatch(r"[A-Z]{3}", endpoint.currency), "a currency has three letters, like USD"),
         ("$.replicas.min", limits.min < 0, "the fewest replicas cannot be below 0"),
         ("$.replicas.max", limits.max < max(limits.min, 1), "the most replicas must be at least 1 and not below min"),
         ("$.replicas.initial", not limits.min <= initial <= limits.max, "initial must lie between min and max"),

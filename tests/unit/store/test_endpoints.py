@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -161,3 +162,47 @@ def test_empty_missing_and_foreign_files_are_said(tmp_path):
     (tmp_path / "endpoint.yml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="it is not UTF-8"):
         read_endpoint(tmp_path / "endpoint.yml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("max_monthly: 500.5", "max_monthly: .nan"),
+        ("max_delay_ms: 2.5", "max_delay_ms: .inf"),
+        ("target: 1200.0", "target: .nan"),
+        ("out_cooldown_s: 60.0", "out_cooldown_s: -.inf"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_with_its_place(tmp_path, text, old, new):
+    assert old in text
+    with pytest.raises(UsageError, match=r"endpoint\.yml:\d+:\d+: -?\.\w+ is not a finite number"):
+        read_endpoint(write(tmp_path, text.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("region: us-east-1", "region: ''", "there is nothing in it"),
+        ("instance: ml.c7i.xlarge", "instance: ' '", "there is nothing in it"),
+        ("path: model.onnx", "path: ''", "there is nothing in it"),
+        ("provider: sagemaker", "provider: sagemaker\ncurrency: dollars", "three letters"),
+    ],
+)
+def test_what_no_cloud_could_take_is_refused(tmp_path, text, old, new, reason):
+    assert old in text
+    with pytest.raises(UsageError, match=rf"endpoint\.yml:\d+:\d+: .*{reason}"):
+        read_endpoint(write(tmp_path, text.replace(old, new, 1)))
+
+
+def test_what_a_cloud_is_told_to_leave_open_reads_back_the_same(tmp_path):
+    open_ = replace(ENDPOINT, cloud={"sagemaker": {"kms_key": None, "warm": True}})
+    assert read_endpoint(write(tmp_path, format_endpoint(open_))) == open_
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", "\u2029", "über", "a\nb", "#: -"])
+def test_text_that_yaml_treats_as_its_own_reads_back_the_same(tmp_path, text):
+    odd = replace(ENDPOINT, tags={"team": text})
+    written = format_endpoint(odd)
+    assert read_endpoint(write(tmp_path, written)) == odd
+    if text == "über":
+        assert text in written
