@@ -109,7 +109,7 @@ def test_what_cannot_be_is_one_line_and_exit_2(infercost, profile, arguments, re
 def test_traffic_that_cannot_be_planned_for_is_refused_at_once(infercost, profile):
     huge = infercost("plan", profile, "--traffic", TRAFFIC, "--scale", "100000000x", *ONE)
     assert huge.code == 2
-    assert huge.err.startswith("error: stairs:20,120,40;step=5m")
+    assert huge.err.startswith("error: the traffic (stairs:20,120,40;step=5m")
     assert "at most 200,000,000" in huge.err
     assert huge.out == ""
 

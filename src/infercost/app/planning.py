@@ -136,13 +136,13 @@ def check_traffic(workload: Workload) -> None:
         TrafficError: it has no requests, or more than fit.
     """
     if not workload.requests > 0:
-        raise TrafficError(f"{workload.source} has no requests to plan for; look at it with: infercost traffic")
+        raise TrafficError(f"the traffic ({workload.source}) has no requests to plan for; look at it with: infercost traffic")
     if workload.requests > MOST_REQUESTS:
         hours = workload.duration_s * MOST_REQUESTS / workload.requests / 3600
         part = f"--clip 0h..{int(hours)}h" if hours >= 1 else "a lower --scale"
         raise TrafficError(
-            f"{workload.source} has {workload.requests:,.0f} requests, and a plan plays each of at most {MOST_REQUESTS:,};"
-            f" plan for a part of it: {part}"
+            f"the traffic ({workload.source}) has {workload.requests:,.0f} requests,"
+            f" and a plan plays each of at most {MOST_REQUESTS:,}; plan for a part of it: {part}"
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import ceil, isfinite
+from math import ceil, isfinite, isinf
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -175,11 +175,13 @@ class Workload:
 
     def clipped(self, start_s: float, end_s: float) -> Workload:
         """What lies from ``start_s`` to before ``end_s`` (or the end of the traffic), counted from ``start_s``."""
-        end_s = min(end_s, self.duration_s)
-        if not 0 <= start_s < end_s:
+        if not 0 <= start_s < min(end_s, self.duration_s):
+            asked = f"from {span(start_s)} on" if isinf(end_s) else f"{span(start_s)} to {span(end_s)}"
             raise UsageError(
-                f"{span(start_s)} to {span(end_s)} is not within the {span(self.duration_s)} of the traffic; try --clip 0h..1h"
+                f"{asked} is not within the {span(self.duration_s)} of the traffic;"
+                f" try --clip 0s..{max(int(self.duration_s), 1)}s"
             )
+        end_s = min(end_s, self.duration_s)
         sizes = self.sizes
         if sizes is not None and isinstance(self.pattern, Times) and len(sizes) == len(self.pattern.times_s):
             first, last = self.pattern.within(start_s, end_s)

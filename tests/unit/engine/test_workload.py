@@ -239,3 +239,18 @@ def test_work():
 def test_refusals(change, message):
     with pytest.raises(UsageError, match=message):
         change(counted([60, 600, 120]))
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "said"),
+    [
+        (36000.0, 72000.0, "10 h to 20 h is not within the 5 minutes"),
+        (600.0, float("inf"), "from 10 minutes on is not within"),
+    ],
+)
+def test_a_clip_outside_names_what_was_asked_and_one_that_works(start_s, end_s, said):
+    short = parse_shape("constant:rps=5,for=5m")
+    with pytest.raises(UsageError, match=said) as caught:
+        short.clipped(start_s, end_s)
+    assert str(caught.value).endswith("--clip 0s..300s")
+    assert short.clipped(0.0, 300.0).duration_s == 300
