@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,8 +110,9 @@ def families_of(known: Calibrations, profile: Profile) -> tuple[FamilyCalibratio
 def predictor() -> Predictor:
     """What predicts here: the same for estimates and for what measurements are held against."""
     from infercost.engine.predict import predict_all
+    from infercost.store.coefficients import load_coefficients
 
-    return predict_all
+    return partial(predict_all, fit=load_coefficients())
 
 
 def source_of(profile: Profile) -> Hardware:

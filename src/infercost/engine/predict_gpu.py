@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +10,12 @@ import numpy as np
 from infercost.domain.prediction import PredictedPoint, Serving
 from infercost.domain.units import GIB
 from infercost.engine.measured import allowed_batches, memory_curve, seconds_measured, typical_cv
-from infercost.engine.roofline import Operators, gpu_peak_tflops, gpu_seconds
+from infercost.engine.roofline import NO_FIT, Operators, data_sheet_tflops, gpu_precision, gpu_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from infercost.domain.coefficients import Coefficients, Stratum
     from infercost.domain.hardware import Accelerator, Hardware
     from infercost.domain.profile import Profile
 
@@ -45,9 +46,14 @@ class GpuModel:
     """Log of measured over modelled seconds on the local GPU, by batch; empty without one."""
     memory: Callable[[int], int]
     cv: float
+    fit: Coefficients = NO_FIT
+    local: str = ""
+    """Key of the accelerator that was measured; empty without one."""
+    cpu_missed: float = 0.0
+    """Log of measured over modelled seconds on the local CPU: it says a little of a GPU as well."""
 
     @classmethod
-    def of(cls, profile: Profile, source: Hardware) -> GpuModel:
+    def of(cls, profile: Profile, source: Hardware, fit: Coefficients = NO_FIT, cpu_missed: float = 0.0) -> GpuModel:
         """Gather the graph's statistics and, where the profile has GPU points, the correction."""
         points = [p for p in profile.points if p.device != "cpu" and p.latency_ms.typical > 0]
         weights = profile.model.weights_by_dtype
@@ -58,12 +64,13 @@ class GpuModel:
             missed={},
             memory=memory_curve(profile, profile.points),
             cv=typical_cv(points or [p for p in profile.points if p.by_size]),
+            fit=fit,
         )
-        if not points or model.declines(source):
-            return model
+        if not points or source.accelerator is None or model.declines(source):
+            return replace(model, cpu_missed=cpu_missed)
         seconds = {batch: min(by_threads.values()) for batch, by_threads in seconds_measured(points).items()}
         missed = {b: float(np.log(s / sum(model.seconds(source, b)))) for b, s in seconds.items()}
-        return cls(profile, model.operators, model.half, missed, model.memory, model.cv)
+        return replace(model, missed=missed, local=source.accelerator.key)
 
     @property
     def has_measurement(self) -> bool:
@@ -81,7 +88,7 @@ class GpuModel:
     def _unsuited_accelerator(self, accelerator: Accelerator) -> str | None:
         if accelerator.onnxruntime_provider is None:
             return f"ONNX Runtime cannot run a plain ONNX model on {accelerator.key}; it needs the vendor's compiler"
-        if gpu_peak_tflops(accelerator, half=self.half) is None:
+        if data_sheet_tflops(accelerator, gpu_precision(accelerator, half=self.half)) is None:
             return f"the peak rate of {accelerator.key} is not in the hardware table"
         if not self.fits(accelerator, 1, 1):
             return f"the model does not fit the {accelerator.memory_gib:g} GiB of {accelerator.key}"
@@ -117,15 +124,26 @@ class GpuModel:
             half=self.half,
             payload_bytes=self.profile.payload_in_bytes + self.profile.payload_out_bytes,
             host_scalar=target.cpu.scalar_speed if target.cpu else 1.0,
+            fit=self.fit,
         )
-        factor = self._correction(batch)
+        factor = self._correction(batch, target.accelerator)
         return factor * host, factor * device
 
-    def _correction(self, batch: int) -> float:
+    def _correction(self, batch: int, accelerator: Accelerator) -> float:
+        """What the model missed where it was measured, as far as it misses the same on the target."""
+        stratum = self.stratum(accelerator)
         if not self.missed:
-            return 1.0
+            return float(np.exp(self.fit.anchors.get(stratum, 0.0) * self.cpu_missed))
         known = sorted(self.missed)
-        return float(np.exp(np.interp(np.log2(batch), np.log2(known), [self.missed[b] for b in known])))
+        missed = float(np.interp(np.log2(batch), np.log2(known), [self.missed[b] for b in known]))
+        return float(np.exp(missed * (1.0 if accelerator.key == self.local else self.fit.anchors.get(stratum, 1.0))))
+
+    def stratum(self, accelerator: Accelerator) -> Stratum:
+        """What evidence a prediction for an accelerator rests on."""
+        known = self.fit.evidence.get(accelerator.key, 0) > 0
+        if self.missed:
+            return "GPU to known GPU" if known else "GPU to new GPU"
+        return "graph to known GPU" if known else "graph to new GPU"
 
     def points(self, target: Hardware) -> tuple[PredictedPoint, ...]:
         """One and two workers to each accelerator, at every batch size that fits its memory."""

@@ -1,9 +1,12 @@
-"""The arithmetic of the v1 predictor: where a model's time goes, and how each part scales.
+"""The arithmetic of the predictor: where a model's time goes, and how each part scales.
 
-A measured latency is split into four parts that scale by different laws: per-node dispatch
-(scalar speed), floating-point and 8-bit arithmetic (vector ceilings) and memory traffic
+A measured latency is split into parts that scale by different laws: per-node dispatch (scalar
+speed), arithmetic by precision and kind of operator (vector ceilings) and memory traffic
 (bandwidth). The split is made once, on the machine that was measured; on a target the time is a
 weighted sum of the parts, so that thousands of serving configurations are one numpy expression.
+
+Ceilings by precedence: microbenchmarks, where both machines have them; else what the data sheet
+says, times the efficiency fitted for the family, its vendor and instruction set (``engine.effects``).
 
 Why and how well: docs/explanation/prediction.md, docs/accuracy.md.
 """
@@ -11,22 +14,25 @@ Why and how well: docs/explanation/prediction.md, docs/accuracy.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from infercost.domain.coefficients import Coefficients
+from infercost.engine.effects import INTENSITY, cpu_effects, gpu_effects, log_efficiency
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from infercost.domain.hardware import Accelerator, CpuFamily, Hardware
+    from infercost.domain.hardware import Accelerator, Ceilings, CpuFamily, Hardware
     from infercost.domain.profile import OperatorTime
 
     Floats = NDArray[np.float64]
 
-# Priors. Each was chosen by eye on the rows that scripts/validate_predict.py reads, and is
-# judged by the errors that script prints.
+# Priors, chosen by eye; what was fitted (data/prediction) is relative to them.
 VECTOR_EXPONENT_FP32 = 0.5
 VECTOR_EXPONENT_INT8 = 0.3
 """Share of a peak's gain that kernels realise; the rest of a core's speed is scalar speed."""
@@ -52,16 +58,20 @@ SYNC_S = 0.25e-6
 SERIAL_PRIOR = 0.05
 """Amdahl's serial share where threads were not measured."""
 
-GPU_FP32_EFFICIENCY = 0.6
-GPU_TENSOR_EFFICIENCY = 0.3
+GPU_EFFICIENCY = 0.4
+"""Share of a data-sheet peak that kernels reach, before what was fitted."""
 GPU_BANDWIDTH_EFFICIENCY = 0.5
 GPU_NODE_S = 12e-6
 """Launch and bookkeeping of one node by ONNX Runtime's CUDA provider, host of scalar speed 1."""
 GPU_RUN_S = 80e-6
 """Fixed cost of one call: feeds, synchronisation, fetches."""
 PCIE_GBS = 10.0
-POWER_LIMITED = {"T4": 0.7, "L4": 0.5, "P4": 0.6}
-"""Share of the arithmetic peak that 70 W cards hold under dense load."""
+NO_FIT = Coefficients()
+"""Priors and data sheets alone."""
+GEMM = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm", "Attention", "MultiHeadAttention", "QAttention", "QGemm", "QLinearMatMul",
+        "DynamicQuantizeMatMul", "Einsum", "LSTM", "GRU", "RNN", "DynamicQuantizeLSTM")  # fmt: skip
+KINDS = (("fp32", "conv"), ("fp32", "gemm"), ("int8", "conv"), ("int8", "gemm"))
+"""Arithmetic whose ceilings differ; the order of every ``arithmetic`` below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +86,15 @@ class Operators:
     """At batch 1, 0 where unknown."""
     weight_bytes: Floats
     int8: NDArray[np.bool_]
+    gemm: NDArray[np.bool_]
+    """Matrix products; other arithmetic is counted as convolution."""
 
     @classmethod
     def of(cls, operators: Sequence[OperatorTime]) -> Operators:
         """Gather; shares are renormalised, and a profile without operators is one opaque node."""
         if not operators:
             one, zero = np.ones(1), np.zeros(1)
-            return cls(one, one, zero, zero, zero, np.zeros(1, dtype=bool))
+            return cls(one, one, zero, zero, zero, np.zeros(1, dtype=bool), np.zeros(1, dtype=bool))
         share = np.array([max(0.0, o.time_share) for o in operators])
         total = np.array([o.bytes or 0 for o in operators], dtype=float)
         weights = np.minimum(np.array([o.weight_bytes for o in operators], dtype=float), total)
@@ -93,7 +105,21 @@ class Operators:
             activation_bytes=total - weights,
             weight_bytes=weights,
             int8=np.array([is_int8(o.op_type) for o in operators]),
+            gemm=np.array([o.op_type.startswith(GEMM) for o in operators]),
         )
+
+    @property
+    def kind(self) -> NDArray[np.int64]:
+        """Index into ``KINDS``."""
+        return 2 * self.int8.astype(np.int64) + self.gemm
+
+    @property
+    def intensity(self) -> float:
+        """Log of FLOPs a byte of activations of the convolutions, over what divides depthwise from dense ones."""
+        conv = ~self.gemm & (self.flops > 0) & (self.activation_bytes > 0)
+        if not conv.any():
+            return 0.0
+        return float(np.clip(np.log(self.flops[conv].sum() / self.activation_bytes[conv].sum() / INTENSITY), -2, 2))
 
     @property
     def nodes(self) -> float:
@@ -115,40 +141,56 @@ def is_int8(op_type: str) -> bool:
 class Core:
     """Ceilings of one physical core, efficiency included: relative figures are what counts."""
 
-    fp32: float
-    """GFLOP/s."""
-    int8: float
-    """GOP/s."""
+    arithmetic: Floats
+    """GFLOP/s, in the order of ``KINDS``; never above the data sheet's peak."""
     bandwidth: float
     """GB/s that the core can draw alone."""
     scalar: float
+    """Speed of dispatch and other plain code."""
 
     @classmethod
-    def of(cls, cpu: CpuFamily) -> Core:
-        """Ceilings of a CPU family's core."""
+    def of(cls, cpu: CpuFamily, fit: Coefficients = NO_FIT, *, intensity: float = 0.0, runtime: str = "onnxruntime") -> Core:
+        """Ceilings of a CPU family's core.
 
-        def blend(per_cycle: float, reference: float, exponent: float) -> float:
-            peak = per_cycle * cpu.sustained_ghz
-            return KERNEL_EFFICIENCY * float(peak**exponent * (reference * cpu.scalar_speed) ** (1 - exponent))
+        Args:
+            cpu: the family.
+            fit: fitted efficiencies.
+            intensity: of the model's convolutions (``Operators.intensity``).
+            runtime: whose efficiencies.
+        """
 
+        def efficiency(part: str, kind: str = "") -> float:
+            return exp(log_efficiency(fit, cpu_effects(cpu, part, kind=kind, runtime=runtime, intensity=intensity)))
+
+        peaks = {
+            "fp32": (cpu.fp32_flops_per_cycle * cpu.sustained_ghz, REFERENCE_GFLOPS, VECTOR_EXPONENT_FP32),
+            "int8": (cpu.int8_ops_per_cycle * cpu.sustained_ghz, REFERENCE_INT8_GOPS, VECTOR_EXPONENT_INT8),
+        }
+        rates = []
+        for precision, kind in KINDS:
+            peak, reference, exponent = peaks[precision]
+            blend = KERNEL_EFFICIENCY * peak**exponent * (reference * cpu.scalar_speed) ** (1 - exponent)
+            rates.append(min(blend * efficiency(precision, kind), max(peak, blend)))  # the roofline: no rate above the peak
         return cls(
-            fp32=blend(cpu.fp32_flops_per_cycle, REFERENCE_GFLOPS, VECTOR_EXPONENT_FP32),
-            int8=blend(cpu.int8_ops_per_cycle, REFERENCE_INT8_GOPS, VECTOR_EXPONENT_INT8),
-            bandwidth=CORE_BANDWIDTH_GBS * cpu.scalar_speed,
-            scalar=cpu.scalar_speed,
+            arithmetic=np.array(rates),
+            bandwidth=CORE_BANDWIDTH_GBS * cpu.scalar_speed * efficiency("memory"),
+            scalar=cpu.scalar_speed * efficiency("dispatch"),
         )
 
 
-def instance_bandwidth(hardware: Hardware) -> float:
+def instance_bandwidth(hardware: Hardware, core: Core | None = None) -> float:
     """Sustained DRAM bandwidth that an instance can draw with all its cores, GB/s.
 
     A small instance may draw more than its cores' share of the socket, and no instance more
-    than its cores can ask for.
+    than its cores can ask for, nor more than the socket's peak.
     """
     assert hardware.cpu is not None  # noqa: S101 - callers decline hardware without a CPU
     cpu, cores = hardware.cpu, max(hardware.cores, 1.0)
-    socket = SOCKET_EFFICIENCY * cpu.memory_bandwidth_gbs
-    return min(cores * Core.of(cpu).bandwidth, max(SOCKET_BURST, cores / cpu.cores_per_socket) * socket)
+    band = (core or Core.of(cpu)).bandwidth
+    efficiency = band / (CORE_BANDWIDTH_GBS * cpu.scalar_speed)
+    share = max(SOCKET_BURST, cores / cpu.cores_per_socket)
+    socket = min(SOCKET_EFFICIENCY * efficiency, 1.0) * cpu.memory_bandwidth_gbs
+    return min(cores * band, share * socket)
 
 
 def smt_rate(threads: Floats, cores: float) -> Floats:
@@ -162,39 +204,54 @@ class Parts:
     """Single-thread seconds at one batch size on the measured machine, by what limits them."""
 
     dispatch: float
-    fp32: float
-    int8: float
+    arithmetic: Floats
+    """In the order of ``KINDS``."""
     memory: float
 
     @property
     def total(self) -> float:
         """Seconds."""
-        return self.dispatch + self.fp32 + self.int8 + self.memory
+        return self.dispatch + float(self.arithmetic.sum()) + self.memory
+
+    @property
+    def int8(self) -> float:
+        """Seconds of 8-bit arithmetic."""
+        return float(self.arithmetic[2:].sum())
 
 
-def split(seconds: float, batch: int, operators: Operators, hardware: Hardware) -> Parts:
+def split(seconds: float, batch: int, operators: Operators, hardware: Hardware, core: Core) -> Parts:
     """Split measured single-thread seconds into parts by the roofline of the measured machine.
 
     Between the two sides of the ridge the split is smooth: an operator is compute-bound in the
     proportion that its arithmetic alone would take of arithmetic plus traffic. Time of operators
     with neither FLOPs nor bytes is scalar work.
     """
-    assert hardware.cpu is not None  # noqa: S101 - a local machine always has one
-    core = Core.of(hardware.cpu)
     time = seconds * operators.share
     dispatch = np.minimum(MAX_DISPATCH_SHARE * time, operators.count * DISPATCH_S / core.scalar)
-    compute_s = batch * operators.flops / (1e9 * np.where(operators.int8, core.int8, core.fp32))
-    traffic_s = operators.traffic(batch) / (1e9 * min(core.bandwidth, instance_bandwidth(hardware)))
+    compute_s, traffic_s = roofline_seconds(batch, operators, hardware, core)
     both = compute_s + traffic_s
     known = both > 0
     compute = np.where(known, compute_s / np.where(known, both, 1.0), 0.0)
     rest = time - dispatch
     return Parts(
         dispatch=float(dispatch.sum() + rest[~known].sum()),
-        fp32=float((rest * compute)[known & ~operators.int8].sum()),
-        int8=float((rest * compute)[known & operators.int8].sum()),
+        arithmetic=np.bincount(operators.kind[known], (rest * compute)[known], minlength=len(KINDS)).astype(float),
         memory=float((rest * (1 - compute))[known].sum()),
     )
+
+
+def roofline_seconds(batch: float, operators: Operators, hardware: Hardware, core: Core) -> tuple[Floats, Floats]:
+    """(arithmetic, traffic) seconds of each operator type on one thread."""
+    compute = batch * operators.flops / (1e9 * core.arithmetic[operators.kind])
+    traffic = operators.traffic(batch) / (1e9 * min(core.bandwidth, instance_bandwidth(hardware, core)))
+    return compute, traffic
+
+
+def graph_seconds(batch: float, operators: Operators, hardware: Hardware, core: Core) -> float | None:
+    """Single-thread seconds by the graph alone; None where the graph says nothing."""
+    compute, traffic = roofline_seconds(batch, operators, hardware, core)
+    device = float((compute + traffic).sum())
+    return device + operators.nodes * DISPATCH_S / core.scalar if device > 0 and operators.flops.any() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,69 +259,135 @@ class Slowdown:
     """Factors from the parts' single-thread seconds to seconds on a target; one element a configuration."""
 
     dispatch: Floats
-    fp32: Floats
-    int8: Floats
+    arithmetic: Floats
+    """[kind, configuration]"""
     memory: Floats
     sync: Floats
     """Barrier seconds of one node."""
 
 
-def slowdown(source: Hardware, target: Hardware, workers: Floats, threads: Floats) -> Slowdown:
+def slowdown(
+    source: Hardware,
+    target: Hardware,
+    workers: Floats,
+    threads: Floats,
+    *,
+    cores: tuple[Core, Core],
+    working_set: float | None = None,
+) -> Slowdown:
     """How parts measured on one thread of ``source`` stretch on ``target`` while all workers are busy.
 
-    The factors are per thread: Amdahl's law is applied by ``combine``.
+    The factors are per thread: Amdahl's law is applied by ``combine``. Where both machines have
+    measured ceilings, these are compared instead of modelled ones, figure by figure.
+
+    Args:
+        source: the measured machine.
+        target: the machine to predict.
+        workers: processes, one element a configuration.
+        threads: threads of each.
+        cores: ceilings of a core of ``source`` and of one of ``target``.
+        working_set: bytes that one run touches; which level of the caches counts.
     """
-    assert source.cpu is not None  # noqa: S101
-    assert target.cpu is not None  # noqa: S101
-    here, there = Core.of(source.cpu), Core.of(target.cpu)
+    here, there = cores
     busy = workers * threads
     rate = smt_rate(busy, target.cores)
-    drawn_here = min(here.bandwidth, instance_bandwidth(source))
-    drawn_there = np.minimum(there.bandwidth * rate, instance_bandwidth(target) / busy)
-    scalar = here.scalar / there.scalar
+    drawn_here = min(here.bandwidth, instance_bandwidth(source, here))
+    drawn_there = np.minimum(there.bandwidth * rate, instance_bandwidth(target, there) / busy)
+    arithmetic, scalar, memory = here.arithmetic / there.arithmetic, here.scalar / there.scalar, drawn_here / drawn_there
+    ours, theirs = source.measured, target.measured
+    if ours is not None and theirs is not None:
+        arithmetic = measured_arithmetic(ours, theirs, arithmetic)
+        scalar = theirs.dispatch_us / ours.dispatch_us
+        found = measured_bandwidth(ours, theirs, working_set)
+        if found is not None:
+            memory = found[0] / np.minimum(found[1] * rate, found[2] / busy)
     return Slowdown(
         dispatch=scalar / rate,
-        fp32=here.fp32 / there.fp32 / rate,
-        int8=here.int8 / there.int8 / rate,
-        memory=drawn_here / drawn_there,
+        arithmetic=arithmetic[:, None] / rate,
+        memory=memory,
         sync=SYNC_S / there.scalar * (threads - 1),
     )
+
+
+def measured_arithmetic(ours: Ceilings, theirs: Ceilings, modelled: Floats) -> Floats:
+    """Ratios of measured rates in the order of ``KINDS``; a figure that one machine lacks keeps the modelled ratio."""
+    ratios = modelled.copy()
+    for index, (precision, kind) in enumerate(KINDS):
+        figures = [c.conv_gflops if kind == "conv" else c.gemm_gflops for c in (ours, theirs)]
+        if all(f.get(precision) for f in figures):
+            ratios[index] = figures[0][precision] / figures[1][precision]
+    return ratios
+
+
+def measured_bandwidth(ours: Ceilings, theirs: Ceilings, working_set: float | None) -> tuple[float, float, float] | None:
+    """(one thread here, one thread there, all of them there) GB/s at a working set; None where one was not measured.
+
+    What all threads together draw is bounded by what was measured of them once the set overflows the caches.
+    """
+    if not (ours.bandwidth_gbps and theirs.bandwidth_gbps):
+        return None
+    size = theirs.bandwidth_gbps[-1][0] if working_set is None else working_set
+    limit = theirs.all_threads_bandwidth_gbps if size >= theirs.bandwidth_gbps[-1][0] else None
+    return _bandwidth_at(ours, size), _bandwidth_at(theirs, size), limit or float("inf")
+
+
+def _bandwidth_at(ceilings: Ceilings, size: float) -> float:
+    sizes, speeds = zip(*ceilings.bandwidth_gbps, strict=True)
+    return float(np.interp(np.log(size), np.log(sizes), speeds))
 
 
 def combine(parts: Parts, factor: Slowdown, threads: Floats, serial: float, nodes: float) -> Floats:
     """Seconds of one batch: dispatch is serial, the rest follows Amdahl's law with share ``serial``."""
     amdahl = serial + (1 - serial) / threads
-    work = parts.fp32 * factor.fp32 + parts.int8 * factor.int8 + parts.memory * factor.memory
+    work = parts.arithmetic @ factor.arithmetic + parts.memory * factor.memory
     return np.asarray(parts.dispatch * factor.dispatch + work * amdahl + nodes * factor.sync)
 
 
-def gpu_peak_tflops(accelerator: Accelerator, *, half: bool) -> float | None:
-    """Ceiling of an accelerator with efficiency, TFLOP/s; None where no peak is known.
+def data_sheet_tflops(accelerator: Accelerator, precision: str) -> float | None:
+    """Peak at a precision, else at the next higher one that is known, TFLOP/s."""
+    ladder = {
+        "fp8": ("int8_tops", "fp16_tflops", "fp32_tflops"),
+        "int8": ("int8_tops", "fp16_tflops", "fp32_tflops"),
+        "fp16": ("fp16_tflops", "fp32_tflops"),
+        "tf32": ("tf32_tflops", "fp32_tflops"),
+        "fp32": ("fp32_tflops",),
+    }[precision]
+    return next((peak for peak in (getattr(accelerator, name) for name in ladder) if peak is not None), None)
 
-    ONNX Runtime's CUDA provider uses TF32 for FP32 models where the GPU has it.
-    """
-    tensor = accelerator.fp16_tflops if half else accelerator.tf32_tflops
-    vector = accelerator.fp32_tflops
-    rates = [
-        peak * efficiency
-        for peak, efficiency in ((tensor, GPU_TENSOR_EFFICIENCY), (vector, GPU_FP32_EFFICIENCY))
-        if peak is not None
-    ]
-    return max(rates) * POWER_LIMITED.get(accelerator.key, 1.0) if rates else None
+
+def gpu_precision(accelerator: Accelerator, *, half: bool) -> str:
+    """What ONNX Runtime's CUDA provider computes in: TF32 for FP32 models where the GPU has it."""
+    return "fp16" if half else "fp32" if accelerator.tf32_tflops is None else "tf32"
 
 
 def gpu_seconds(
-    operators: Operators, batch: float, accelerator: Accelerator, *, half: bool, payload_bytes: int, host_scalar: float
+    operators: Operators,
+    batch: float,
+    accelerator: Accelerator,
+    *,
+    half: bool,
+    payload_bytes: int,
+    host_scalar: float,
+    fit: Coefficients = NO_FIT,
 ) -> tuple[float, float]:
     """Seconds of one batch on one accelerator, from the graph alone: (host overhead, device).
 
-    Each operator type takes the longer of its arithmetic and its traffic; each node a launch. A batch that is
-    padded counts as so many more items.
+    Arithmetic and traffic of each kind of operator at the accelerator's rates, never above its peaks;
+    each node a launch. A batch that is padded counts as so many more items.
     """
-    peak = gpu_peak_tflops(accelerator, half=half)
+    precision = gpu_precision(accelerator, half=half)
+    peak = data_sheet_tflops(accelerator, precision)
     assert peak is not None  # noqa: S101 - callers decline accelerators without a peak
-    compute = batch * operators.flops / (peak * 1e12)
-    traffic = operators.traffic(batch) / (GPU_BANDWIDTH_EFFICIENCY * accelerator.memory_bandwidth_gbs * 1e9)
-    device = float(np.maximum(compute, traffic).sum()) + batch * payload_bytes / (PCIE_GBS * 1e9)
-    host = (GPU_RUN_S + GPU_NODE_S * operators.nodes) / host_scalar
-    return host, device
+
+    def rate(part: str, efficiency: float, kind: str, limit: float = 1.0) -> float:
+        effects = gpu_effects(
+            accelerator, part, peak, kind=kind, precision=precision, runtime="onnxruntime", intensity=operators.intensity
+        )
+        return min(efficiency * exp(log_efficiency(fit, effects)), limit)
+
+    compute = np.array([rate("compute", GPU_EFFICIENCY, kind) for kind in ("conv", "gemm")])[operators.gemm.astype(int)]
+    main = "gemm" if operators.flops[operators.gemm].sum() > operators.flops[~operators.gemm].sum() else "conv"
+    bandwidth = rate("memory", GPU_BANDWIDTH_EFFICIENCY, main) * accelerator.memory_bandwidth_gbs * 1e9
+    device = float((batch * operators.flops / (compute * peak * 1e12)).sum() + operators.traffic(batch).sum() / bandwidth)
+    launch = rate("launch", 1.0, main, limit=10.0)
+    return (GPU_RUN_S + GPU_NODE_S * operators.nodes) / launch / host_scalar, device + batch * payload_bytes / (PCIE_GBS * 1e9)
