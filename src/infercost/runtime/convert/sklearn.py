@@ -55,6 +55,11 @@ def convert_pickle(source: Source, folder: Path, samples: Samples | None) -> Ope
     package = type(model).__module__.partition(".")[0]
     if package in _BOOSTERS:
         return _boosted(model, package, path, folder, samples)
+    if hasattr(model, "fit_predict") and not hasattr(model, "predict") and not hasattr(model, "transform"):
+        raise ModelError(
+            f"{shown(path.name)} holds a {type(model).__qualname__}, which labels only what it was fitted on: there is"
+            " nothing to serve; save an estimator with predict or transform"
+        )
     if not hasattr(model, "fit") or not (hasattr(model, "predict") or hasattr(model, "transform")):
         raise ModelError(
             f"{shown(path.name)} holds a {type(model).__module__}.{type(model).__qualname__}, which is no scikit-learn "

@@ -7,7 +7,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.cluster import KMeans
+from sklearn.cluster import DBSCAN, KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingRegressor, IsolationForest
@@ -107,6 +107,7 @@ def test_columns_of_several_kinds_come_from_the_users_table(tmp_path) -> None:
     [
         ({"weights": [1]}, "holds a builtins.dict, which is no scikit-learn estimator"),
         (b"not fitted", "holds a builtins.bytes"),
+        (DBSCAN(), "holds a DBSCAN, which labels only what it was fitted on"),
     ],
 )
 def test_other_objects_are_named(tmp_path, value, says: str) -> None:
