@@ -60,11 +60,11 @@ class Found:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Cheapest first; of equal ones the safer, then by name."""
+        """Cheapest first; of equal ones what does not scale, then the safer, then by name."""
         limits = self.choice.limits
         target = self.choice.scaling[0].target if self.choice.scaling else 0.0
         name = (*self.choice.setting.name, self.choice.routing, limits.min, limits.max, len(limits.schedule), target)
-        return (self.monthly, self.screened.severity, *name)
+        return (self.monthly, bool(self.choice.scaling), self.screened.severity, *name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def _shortlist(probed: Sequence[tuple[Able, list[Found]]], top: int) -> list[Abl
 def _once(found: Sequence[Found]) -> list[Found]:
     kept: dict[tuple[object, ...], Found] = {}
     for f in sorted(found, key=lambda f: f.order):
-        kept.setdefault((*f.order[2:], f.choice.kind, f.choice.limits.schedule, str(f.choice.scaling)), f)
+        kept.setdefault((*f.order[3:], f.choice.kind, f.choice.limits.schedule, str(f.choice.scaling)), f)
     return list(kept.values())
 
 

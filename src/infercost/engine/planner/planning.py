@@ -99,7 +99,7 @@ def plan_capacity(
     quoters = {catalog.provider: Quoter(providers[catalog.provider], catalog, traffic, profile) for catalog in catalogs}
     site_of, unpriced = sites(catalogs, quoters, regions)
     clouds = {name: _cloud(provider, min_replicas) for name, provider in providers.items()}
-    settings = _settings(cases, clouds, goal, demand, site_of)
+    settings = _settings(cases, clouds, slo, demand, site_of)
     screen = Screen(demand, goal, clouds, load_s)
     spend = budget or Budget()
     outcome = hunt(settings, site_of, screen, top=top, budget=spend)
