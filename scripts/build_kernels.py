@@ -15,24 +15,38 @@ import argparse
 import gzip
 import re
 import sys
+from typing import TYPE_CHECKING, NamedTuple
 
 import numba
 import numpy as np
 from numba import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 from numba.np.arrayobj import make_array, populate_array
 
+from infercost.engine.planner import compiled as planner
+from infercost.engine.planner.flow import Station, flow
 from infercost.engine.simulate import compiled, machine, simulation
 from infercost.engine.simulate.packing import layout, leaves
 from infercost.engine.simulate.serving import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 ALLOWED = {"log", "exp", "cos", "sqrt", "memset", "memcpy", "memmove"}
 """What a kernel may need from outside; everything else would have to be there on every machine."""
 
 
-def example(name: str) -> tuple[object, ...]:
-    """The arguments that ``simulate`` calls a kernel with."""
-    settings = {"central": {}, "limited": {"concurrency_limit": 5}, "routed": {"routing": "random"}}[name]
+class Kernel(NamedTuple):
+    path: Path
+    modules: tuple[str, ...]
+    """Whose source it is made of."""
+    function: Callable[[], object]
+    arguments: Callable[[], tuple[object, ...]]
+
+
+def simulated(**settings: object) -> tuple[object, ...]:
+    """The arguments that ``simulate`` calls its kernel with."""
     seen: list[tuple[object, ...]] = []
 
     def catch(*arguments: object) -> int:
@@ -45,6 +59,35 @@ def example(name: str) -> tuple[object, ...]:
     finally:
         simulation.compiled = original
     return seen[0]
+
+
+def screened() -> tuple[object, ...]:
+    """Arguments like those that the planner calls its fluid model with."""
+    one, scaling = np.zeros(1), simulation.open_scaling(None, 60.0, 0.0, 1, np.uint64(0))
+    station = Station(1.0, True, np.zeros(1, dtype=np.int64), np.zeros((1, 1, 1)), one, one, np.zeros((1, 1)))
+    return one, 1.0, 1, 1.0, station, scaling, 1, np.zeros((1, 1)), one, one, one, one
+
+
+def of_simulator(name: str, **settings: object) -> Kernel:
+    def function() -> object:
+        compiled.register()
+        return compiled.function_of(name)
+
+    return Kernel(machine.FOLDER / f"{name}.ll.gz", compiled.MODULES, function, lambda: simulated(**settings))
+
+
+def of_planner() -> object:
+    planner.register()
+    register_jitable(_nrt=False)(flow)
+    return register_jitable(_nrt=False)(planner.into(flow))
+
+
+KERNELS = (
+    of_simulator("central"),
+    of_simulator("limited", concurrency_limit=5),
+    of_simulator("routed", routing="random"),
+    Kernel(planner.PATH, planner.MODULES, of_planner, screened),
+)
 
 
 class Unpacking:
@@ -78,7 +121,7 @@ def views() -> dict[str, object]:
     """Functions that make an array of an address, by type and dimensions."""
 
     def maker(dtype: object, dimensions: int) -> object:
-        kind, width = types.Array(dtype, dimensions, "C"), dtype.bitwidth // 8
+        kind, width, whole = types.Array(dtype, dimensions, "C"), dtype.bitwidth // 8, types.int64
 
         def codegen(context, builder, _signature, arguments):
             array = make_array(kind)(context, builder)
@@ -91,22 +134,13 @@ def views() -> dict[str, object]:
             populate_array(array, data=data, shape=lengths, strides=steps, itemsize=size, meminfo=None)
             return array._getvalue()
 
-        whole = types.int64
-        if dimensions == 1:
-
-            @intrinsic
-            def view(_context, _address, _length):
-                return kind(whole, whole), codegen
-        else:
-
-            @intrinsic
-            def view(_context, _address, _length, _second):
-                return kind(whole, whole, whole), codegen
-
-        return view
+        lengths = ", ".join(f"_{place}" for place in range(dimensions))
+        scope = {"answer": (kind(*[whole] * (dimensions + 1)), codegen)}
+        exec(f"def view(_context, _address, {lengths}):\n    return answer\n", scope)
+        return intrinsic(scope["view"])
 
     names = {"float64": types.float64, "int64": types.int64, "int32": types.int32}
-    return {f"view_{name}_{n}": maker(dtype, n) for name, dtype in names.items() for n in (1, 2)}
+    return {f"view_{name}_{n}": maker(dtype, n) for name, dtype in names.items() for n in (1, 2, 3)}
 
 
 def portable(kernel, arguments: tuple[object, ...]) -> str:
@@ -145,17 +179,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a kernel is of other code")
     options = parser.parse_args()
-    stamp, stale = machine.stamp_of(compiled.MODULES), False
-    for name in compiled.KERNELS:
-        path = machine.FOLDER / f"{name}.ll.gz"
+    stale = False
+    for kernel in KERNELS:
+        path, stamp = kernel.path, machine.stamp_of(kernel.modules)
         if options.check:
             current = path.exists() and gzip.decompress(path.read_bytes()).startswith(f"; {stamp}\n".encode())
             stale |= not current
             print(f"{path.name}: {'current' if current else 'of other code; run scripts/build_kernels.py'}")
             continue
-        arguments = example(name)
-        compiled.register()
-        text = portable(compiled.function_of(name), arguments)
+        arguments = kernel.arguments()
+        text = portable(kernel.function(), arguments)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(gzip.compress(f"; {stamp}\n; {layout(arguments)}\n{text}".encode(), mtime=0))
         print(

@@ -6,9 +6,10 @@ The kernel modules are plain Python over numpy arrays. Here, and only here, is t
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
-from threading import RLock
+from threading import RLock, Thread
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Kernel = Callable[..., int]
 
-__all__ = ["KERNELS", "MODULES", "compiled", "function_of", "register"]
+__all__ = ["KERNELS", "MODULES", "compiled", "function_of", "parts", "prepare", "register"]
 
 _HERE: Final = "infercost.engine.simulate"
 MODULES: Final = tuple(
@@ -65,7 +66,8 @@ def function_of(name: str) -> Kernel:
     return cast("Kernel", getattr(import_module(f"{_HERE}.{name}"), f"serve_{name}"))
 
 
-def _parts(code: CodeType) -> Iterable[str]:
+def parts(code: CodeType) -> Iterable[str]:
+    """What a function does, as text."""
     yield code.co_code.hex()
     yield repr([constant for constant in code.co_consts if not isinstance(constant, CodeType)])
     yield repr(code.co_names)
@@ -75,7 +77,7 @@ def _stamp() -> int:
     """A number that changes with the code of any function or module constant."""
     digest = hashlib.sha256()
     for function in _functions():
-        digest.update("\n".join(_parts(function.__code__)).encode())
+        digest.update("\n".join(parts(function.__code__)).encode())
     for module in _modules():
         constants = {k: v for k, v in vars(module).items() if isinstance(v, int | float) or "uint64" in type(v).__name__}
         digest.update(repr(sorted((k, repr(v)) for k, v in constants.items())).encode())
@@ -117,6 +119,19 @@ def compiled(name: str) -> Kernel:
     """
     with _LOCK:
         return _compiled(name)
+
+
+def prepare(*names: str) -> Thread:
+    """Begin to make kernels ready beside other work, so that the first simulation need not wait; returns the thread."""
+
+    def work() -> None:
+        with suppress(MissingExtraError):  # the simulation will say it
+            for name in names or KERNELS:
+                compiled(name)
+
+    thread = Thread(target=work, name="infercost kernels", daemon=True)
+    thread.start()
+    return thread
 
 
 @cache

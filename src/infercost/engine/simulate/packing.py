@@ -45,13 +45,13 @@ def _word(leaf: object) -> str:
         if not leaf.flags.c_contiguous or not leaf.flags.aligned:
             raise TypeError("kernels take arrays that lie in one piece")
         return f"{leaf.dtype.str.lstrip('<|=')}x{leaf.ndim}"
-    if isinstance(leaf, bool):
+    if isinstance(leaf, bool | np.bool_):
         return "bool"
     if isinstance(leaf, np.uint64):
         return "key"
     if isinstance(leaf, float):
         return "float"
-    if isinstance(leaf, int):
+    if isinstance(leaf, int | np.integer):
         return "int"
     raise TypeError(f"kernels do not take a {type(leaf).__name__}")
 

@@ -52,6 +52,14 @@ def test_shipped_kernels_are_of_this_code(name):
     assert head == f"; {machine.stamp_of(compiled.MODULES)}", "run python scripts/build_kernels.py"
 
 
+def test_kernels_may_be_made_ready_beside_other_work(monkeypatch):
+    asked = []
+    monkeypatch.setattr(compiled, "_compiled", asked.append)
+    compiled.prepare("routed").join()
+    compiled.prepare().join()
+    assert asked == ["routed", *compiled.KERNELS]
+
+
 @pytest.mark.usefixtures("nothing_shipped")
 def test_numba_compiles_the_same_where_nothing_is_shipped():
     common = {"service": exponential(1.0), "replicas": 3, "workers": 2, "concurrency_limit": 12, "seed": 4}
