@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from infercost.domain.price import Catalog, ExchangeRate
     from infercost.domain.traffic import Traffic
     from infercost.engine.plan import Case
+    from infercost.engine.planner.pools import Pool
     from infercost.engine.planner.search import Budget
     from infercost.engine.workload import Workload
     from infercost.store.hardware import HardwareTable
@@ -188,6 +189,7 @@ def answer_plan(
         explain=explain,
         budget=budget,
         default_regions=question.default_regions,
+        pools=_pools(question, profile, traffic, table),
     )
     return replace(found, warnings=(*question.warnings, *found.warnings)) if question.warnings else found
 
@@ -221,6 +223,26 @@ def _serverless(
 
     mean = place_serverless(question, traffic, profile, table)
     return with_peak(mean, place_serverless(question, replace(traffic, rps=max(peak_rps, traffic.rps)), profile, table))
+
+
+def _pools(question: Question, profile: Profile, traffic: Traffic, table: HardwareTable) -> dict[tuple[str, str], Pool]:
+    """What serves a request on each serverless size in question."""
+    from infercost.engine.planner.pools import Pool
+    from infercost.engine.serverless import instance_of, serverless_hardware
+
+    load_s = median([p.load_s for p in profile.points if p.load_s is not None] or [0.0])
+    found = {}
+    for catalog in question.catalogs:
+        rules = question.providers[catalog.provider].serverless
+        sizes = sorted({offer.instance_type for offer in catalog.offers if offer.mode == "serverless"})
+        if rules is None or not sizes:
+            continue
+        hardware = serverless_hardware(catalog.provider, sizes, rules, table.families)
+        for one, here in zip(predict_for(question, profile, traffic, hardware, table), hardware, strict=True):
+            instance = instance_of(one, here, load_s, rules)
+            if instance is not None:
+                found[catalog.provider, here.instance_type] = Pool(instance, rules)
+    return found
 
 
 def _facts(workload: Workload, traffic: Traffic) -> WorkloadFacts:

@@ -113,7 +113,8 @@ class Policy:
     dropped: float
     """Share (0..1) of the requests that were refused."""
     slo_holds: Literal["yes", "at_risk"]
-    """``yes``: also at the slow end of the band. ``at_risk``: at the likely prediction, not at the slow end."""
+    """``yes``: at the slow end of the band a policy on this hardware keeps the SLO too, tuned to it (``per_month.high``).
+    ``at_risk``: none that was tried does. The odds of the policy as it is are ``slo_probability``."""
     slo_probability: float | None
     """Probability (0..1) that the SLO holds, given the prediction's band; None where it was not worked out."""
     utilization: float
@@ -128,7 +129,7 @@ class Policy:
     """What ranks go by, as in an estimate."""
     lines: tuple[CostLine, ...]
     bound: Decimal | None = None
-    """Monthly cost under which no policy on this hardware can serve this traffic (work conservation)."""
+    """Monthly cost under which no policy on this hardware can serve this traffic, on the scale of ``compared``."""
     timeline: tuple[TimelinePoint, ...] = ()
     """Only of policies that were explained."""
     facts: tuple[Fact, ...] = ()

@@ -135,7 +135,7 @@ def _legend(value: CapacityPlan, rows: Sequence[PolicyRow]) -> str:
     if any(row.label.endswith("=") for row in rows):
         parts.append("=: a tie, inside each other's band")
     if any(row.policy.slo_holds == "at_risk" for row in rows):
-        parts.append("!: misses the SLO at the slow end of its band")
+        parts.append("!: nothing on this hardware keeps the SLO at the slow end of its band")
     if any(line.monthly_cost is None for row in rows for line in row.policy.lines):
         parts.append("+: lines without a price are not in it")
     text = "; ".join(parts) + "."

@@ -116,8 +116,8 @@ def _ranking(value: CapacityPlan, view: View) -> str:
         )
     legend = (
         f"{digest.meaning_of_met(value)}. sure: probability that the SLO holds, by the prediction's "
-        "band. idle: share of the compute bill that no request used. =: a tie. !: misses the SLO at the slow end of its band. "
-        "+: lines without a price are not in it."
+        "band. idle: share of the compute bill that no request used. =: a tie. "
+        "!: nothing on this hardware keeps the SLO at the slow end of its band. +: lines without a price are not in it."
     )
     return f'<h2>The cheapest of each cloud</h2>\n{_table([*header, "a month"], rows, 6)}\n<p class="legend">{legend}</p>'
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from infercost.domain.provider import Provider
     from infercost.domain.traffic import Slo, Traffic
     from infercost.engine.planner.outlook import Outlook
+    from infercost.engine.planner.pools import PlayedPool
     from infercost.engine.planner.screening import Screen
     from infercost.engine.planner.search import Confirmed
     from infercost.engine.planner.serverless import Serverless
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 __all__ = ["Planned", "policies", "priced", "serverless_policy"]
 
 _START: Final = re.compile(r"from the decision to a replica in service")
+_PLAYED: Final = (
+    "every request is played on a pool that starts empty, with the platform's concurrency; what a request is billed for while"
+    " it starts cold counts at the upper end"
+)
+_BY_FORMULA: Final = (
+    "by formula at the mean rate, not simulated: bursts start more instances cold than is counted here; the share within"
+    " the SLO is what the formula promises at least"
+)
 _MILLION: Final = Decimal(1_000_000)
 _CENT: Final = Decimal("0.01")
 
@@ -219,18 +228,17 @@ def _odds(outlook: Outlook, band: float) -> str:
     )
 
 
-def serverless_policy(found: Serverless, slo: Slo, traffic: Traffic, requests: Decimal) -> Planned:
-    """The serverless mode as a policy: by formula, not simulated."""
+def serverless_policy(
+    found: Serverless, slo: Slo, traffic: Traffic, requests: Decimal, played: PlayedPool | None = None
+) -> Planned:
+    """The serverless mode as a policy: played on the traffic, or by formula."""
     placement, fixed = found.usage.placement, found.quote.fixed
     high = None
     if found.bill.high is not None and fixed.unknown is not None:
         high = found.bill.high + fixed.cost + fixed.unknown
     month = Band(found.bill.low + fixed.cost, found.known, high)
     goal = tightest(slo)
-    note = (
-        "by formula at the mean rate, not simulated: bursts start more instances cold than is counted here; the share within"
-        " the SLO is what the formula promises at least"
-    )
+    note = _PLAYED if played is not None else _BY_FORMULA
     policy = Policy(
         rank=0,
         tie_group=0,
@@ -245,8 +253,8 @@ def serverless_policy(found: Serverless, slo: Slo, traffic: Traffic, requests: D
         ),
         scaling=(),
         latency_ms=placement.latency_ms,
-        attainment=1.0 if goal is None else (goal.quantile or 1.0),
-        dropped=0.0,
+        attainment=played.attainment if played is not None else 1.0 if goal is None else (goal.quantile or 1.0),
+        dropped=0.0 if played is None else played.dropped,
         slo_holds=placement.slo_holds,
         slo_probability=None,
         utilization=1.0,

@@ -14,9 +14,9 @@ from infercost.engine.caveats import caveats, name_catalog
 from infercost.engine.estimate import common_currency, uncovered
 from infercost.engine.planner.answer import policies, priced, serverless_policy
 from infercost.engine.planner.outlook import outlook
+from infercost.engine.planner.pools import play_pools
 from infercost.engine.planner.screening import Cloud, Screen
 from infercost.engine.planner.search import THREADS, Budget, hunt
-from infercost.engine.planner.serverless import cheapest_serverless
 from infercost.engine.planner.settings import settings_of
 from infercost.engine.planner.sites import sites
 from infercost.engine.quote import Quoter, monthly_requests
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from infercost.engine.plan import Case
     from infercost.engine.planner.answer import Planned
     from infercost.engine.planner.demand import Demand
+    from infercost.engine.planner.pools import Pool
     from infercost.engine.planner.search import Confirmed, Outcome
     from infercost.engine.planner.settings import Setting
     from infercost.engine.planner.sites import Key, Site
@@ -66,6 +67,7 @@ def plan_capacity(
     explain: int = 0,
     budget: Budget | None = None,
     default_regions: bool = False,
+    pools: Mapping[tuple[str, str], Pool] | None = None,
 ) -> CapacityPlan:
     """Search the cheapest policies of each cloud for traffic that moves.
 
@@ -89,6 +91,7 @@ def plan_capacity(
         explain: how many of the best policies carry their course over time.
         budget: how much is simulated.
         default_regions: whether the user left the regions to us.
+        pools: what serves a request on each serverless size, so that it can be played; else its formula counts.
 
     Raises:
         UsageError: the catalogs are in several currencies.
@@ -106,8 +109,13 @@ def plan_capacity(
     requests = monthly_requests(traffic)
     planned = _planned(outcome, settings, site_of, screen, providers, requests, spend)
     fitting = [p for p in placements if isinstance(p, Placement) and p.mode == "serverless"]
-    serverless = cheapest_serverless(fitting, catalogs, quoters, regions, requests)
-    planned += [serverless_policy(found, goal, traffic, requests) for found in serverless]
+    serverless, played, missed = play_pools(
+        fitting, pools or {}, demand, goal, catalogs=catalogs, quoters=quoters, regions=regions, requests=requests
+    )
+    planned += [
+        serverless_policy(found, goal, traffic, requests, played.get((found.offer.provider, found.offer.instance_type)))
+        for found in serverless
+    ]
     books = tuple(name_catalog(catalog, regions.get(catalog.provider, ()), today) for catalog in catalogs)
     ranked = policies(planned, screen, explain=explain)
     return CapacityPlan(
@@ -121,7 +129,7 @@ def plan_capacity(
         workload=workload,
         slo=slo,
         policies=ranked,
-        rejected=tuple(_rejected(placements, catalogs, regions)),
+        rejected=tuple(_rejected([*placements, *missed], catalogs, regions)),
         search=_search(outcome, demand, planned, [s.compared for s in serverless]),
         not_priced=uncovered(catalogs, providers, traffic),
         warnings=(

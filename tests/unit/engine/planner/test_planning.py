@@ -3,17 +3,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from infercost.domain.capacity import WorkloadFacts
+from infercost.domain.provider import ServerlessRules
 from infercost.engine.plan import Case
 from infercost.engine.planner.planning import plan_capacity
+from infercost.engine.planner.pools import Pool
 from infercost.engine.planner.serverless import with_peak
-
-if TYPE_CHECKING:
-    from types import SimpleNamespace
+from infercost.engine.serverless import Instance
 
 SERVERLESS = "serverless-2048MB"
 
@@ -178,6 +179,58 @@ def test_serverless_stands_beside_by_formula(planned: Any, build: SimpleNamespac
     assert policy.slo_probability is None
     assert any("not simulated" in fact.rule for fact in policy.facts)
     assert found.search.lower_bound <= min(p.per_month.likely for p in found.policies)
+
+
+@pytest.fixture
+def serverless(build: SimpleNamespace) -> SimpleNamespace:
+    """A size that serves a request in 80 ms by formula, and 5 s more where it starts cold."""
+    rules = ServerlessRules(
+        billing_granularity_s=0.001,
+        vcpus_per_gib=0.5,
+        max_vcpus=3.0,
+        cpu_family="x",
+        keep_alive_s=300.0,
+        cold_start_s=5.0,
+        max_concurrency=200,
+        max_payload_bytes=10**6,
+        verified=False,
+        source="test",
+    )
+    return SimpleNamespace(
+        rules=rules,
+        instance=Instance(instance_type=SERVERLESS, service_s=0.08, cv=0.1, cold_s=5.0),
+        placement=build.placement(SERVERLESS, mode="serverless", billed_s=(0.07, 0.08, 0.1), replicas=9),
+        offer=build.offer("0.00004", SERVERLESS, "here", mode="serverless", unit="second"),
+    )
+
+
+def play_serverless(planned: Any, serverless: SimpleNamespace, **changes: Any) -> Any:
+    rules = replace(serverless.rules, **changes)
+    pools = {("cloud", SERVERLESS): Pool(serverless.instance, rules)}
+    return planned(placements=[serverless.placement], offers=[serverless.offer], pools=pools)
+
+
+def test_serverless_is_played_where_its_instances_are_known(planned: Any, serverless: SimpleNamespace) -> None:
+    found = play_serverless(planned, serverless)
+    (policy,) = [policy for policy in found.policies if policy.mode == "serverless"]
+    assert 0.95 <= policy.attainment < 1  # p95 holds, and some requests started cold
+    assert policy.replicas.max < 200
+    assert policy.latency_ms.p50 == pytest.approx(80, rel=0.05)
+    assert any("every request is played" in fact.rule for fact in policy.facts)
+    assert sum(line.monthly_cost for line in policy.lines) == policy.per_month.likely
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"max_concurrency": 1}, "find its concurrency used up"), ({"keep_alive_s": 0.001}, "its cold starts miss the SLO")],
+)
+def test_a_serverless_size_that_the_play_refutes_is_rejected(
+    planned: Any, serverless: SimpleNamespace, changes: dict[str, Any], reason: str
+) -> None:
+    found = play_serverless(planned, serverless, **changes)
+    assert all(policy.mode != "serverless" for policy in found.policies)
+    (rejected,) = [offer for offer in found.rejected if offer.mode == "serverless"]
+    assert reason in rejected.reasons[0]
 
 
 def test_serverless_needs_the_concurrency_of_the_peak(build: SimpleNamespace) -> None:
