@@ -25,13 +25,14 @@ from numba.np.arrayobj import make_array, populate_array
 
 from infercost.engine.planner import compiled as planner
 from infercost.engine.planner.flow import Station, flow
-from infercost.engine.simulate import compiled, machine, simulation
+from infercost.engine.simulate import compiled, machine, modes, simulation
 from infercost.engine.simulate.packing import layout, leaves
 from infercost.engine.simulate.serving import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
 ALLOWED = {"log", "exp", "cos", "sqrt", "memset", "memcpy", "memmove"}
 """What a kernel may need from outside; everything else would have to be there on every machine."""
@@ -45,20 +46,29 @@ class Kernel(NamedTuple):
     arguments: Callable[[], tuple[object, ...]]
 
 
-def simulated(**settings: object) -> tuple[object, ...]:
-    """The arguments that ``simulate`` calls its kernel with."""
+def called(module: ModuleType, call: Callable[[], object]) -> tuple[object, ...]:
+    """The arguments that a kernel is called with."""
     seen: list[tuple[object, ...]] = []
 
     def catch(*arguments: object) -> int:
         seen.append(arguments)
         return ENDED
 
-    original, simulation.compiled = simulation.compiled, lambda _: catch
+    original, module.compiled = module.compiled, lambda _: catch
     try:
-        simulation.simulate(np.arange(10.0), service=1.0, **settings)
+        call()
     finally:
-        simulation.compiled = original
+        module.compiled = original
     return seen[0]
+
+
+def simulated(**settings: object) -> tuple[object, ...]:
+    return called(simulation, lambda: simulation.simulate(np.arange(10.0), service=1.0, **settings))
+
+
+def started() -> tuple[object, ...]:
+    settings = {"service": 1.0, "max_concurrency": 2, "keep_alive_s": 1.0, "cold_start": 1.0}
+    return called(modes, lambda: modes.simulate_serverless(np.arange(10.0), **settings))
 
 
 def screened() -> tuple[object, ...]:
@@ -68,12 +78,12 @@ def screened() -> tuple[object, ...]:
     return one, 1.0, 1, 1.0, station, scaling, 1, np.zeros((1, 1)), one, one, one, one
 
 
-def of_simulator(name: str, **settings: object) -> Kernel:
+def of_simulator(name: str, arguments: Callable[[], tuple[object, ...]]) -> Kernel:
     def function() -> object:
         compiled.register()
         return compiled.function_of(name)
 
-    return Kernel(machine.FOLDER / f"{name}.ll.gz", compiled.MODULES, function, lambda: simulated(**settings))
+    return Kernel(machine.FOLDER / f"{name}.ll.gz", compiled.MODULES, function, arguments)
 
 
 def of_planner() -> object:
@@ -83,9 +93,10 @@ def of_planner() -> object:
 
 
 KERNELS = (
-    of_simulator("central"),
-    of_simulator("limited", concurrency_limit=5),
-    of_simulator("routed", routing="random"),
+    of_simulator("central", simulated),
+    of_simulator("limited", lambda: simulated(concurrency_limit=5)),
+    of_simulator("routed", lambda: simulated(routing="random")),
+    of_simulator("serverless", started),
     Kernel(planner.PATH, planner.MODULES, of_planner, screened),
 )
 

@@ -30,18 +30,18 @@ MODULES: Final = tuple(
     for name in (
         *("history", "variates", "tournament"),
         *(f"policies.{name}" for name in ("base", "aws", "vertex", "azure", "knative", "ray", "deciding")),
-        *("books", "serving", "fleet", "ticking", "central", "limited", "routed"),
+        *("books", "serving", "fleet", "ticking", "central", "limited", "routed", "serverless"),
     )
 )
 """Where the functions stand that a kernel may call."""
-KERNELS: Final = ("central", "limited", "routed")
+KERNELS: Final = ("central", "limited", "routed", "serverless")
 
 _HOT: Final = frozenset(  # what is done for each request or batch
     (
         *("replay", "uniform", "draw", "note", "note_drop", "bin_of"),
         *("batch_start", "weight", "enter", "admit", "arrive", "begin_first"),
         *("route", "least_busy", "count_at", "enqueue", "begin", "complete", "first_end", "due_at"),
-        *("advance", "take", "advance_due", "come"),
+        *("advance", "take", "advance_due", "come", "choose"),
     )
 )
 _LOCK: Final = RLock()
@@ -104,11 +104,15 @@ def _entry(kernel: Kernel, stamp: int) -> Kernel:
         _ = stamp
         return kernel(serving, scaling, fleet, books, records, queue)
 
-    return run
+    def run_calls(calls: Any, pool: Any, records: Any) -> Any:
+        _ = stamp
+        return kernel(calls, pool, records)
+
+    return run_calls if kernel.__name__ == "serve_serverless" else run
 
 
 def compiled(name: str) -> Kernel:
-    """The kernel ``central``, ``limited`` or ``routed`` as machine code. Safe to call from several threads.
+    """The kernel ``central``, ``limited``, ``routed`` or ``serverless`` as machine code. Safe to call from several threads.
 
     What comes with the package is ready in half a second once a machine. Where it does not fit (another platform,
     changed code), numba compiles for up to half a minute; later processes load its machine code. Where no folder

@@ -89,14 +89,106 @@ class Timeline:
         return out
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """The latencies and waits of the requests served."""
+
+    latency_s: NDArray[np.float64]
+    wait_s: NDArray[np.float64]
+
+    def percentiles(self, wanted: tuple[float, ...]) -> list[float | None]:
+        """Nearest ranks; None where the sample is too small."""
+        return _percentiles(self.latency_s, wanted)
+
+    def within(self, limit_s: float) -> int:
+        """Requests answered within a limit."""
+        return int(np.count_nonzero(self.latency_s <= limit_s + NANOSECOND))
+
+    def spreads(self) -> tuple[Spread, Spread]:
+        """Of latencies and of waits."""
+        return _spread(self.latency_s), _spread(self.wait_s)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binned:
+    """A histogram of latencies and exact totals, where no request was kept."""
+
+    histogram: NDArray[np.int64]
+    totals: NDArray[np.float64]
+    served: int
+    limit_s: float | None
+
+    def percentiles(self, wanted: tuple[float, ...]) -> list[float | None]:
+        """Within 0.05 % of the nearest rank."""
+        up_to, largest = np.cumsum(self.histogram), float(self.totals[LATENCY_MAX])
+        values, ranks = middles(), _ranks(self.served, wanted)
+        places = [None if rank is None else int(np.searchsorted(up_to, rank, side="right")) for rank in ranks]
+        return [None if place is None else min(float(values[place]), largest) for place in places]
+
+    def within(self, limit_s: float) -> int:
+        """Exact for ``limit_s``; for another limit, but for requests within 0.05 % of it."""
+        if self.limit_s is not None and limit_s == self.limit_s:
+            return int(self.totals[WITHIN_LIMIT])
+        return int(self.histogram[middles() <= limit_s + NANOSECOND].sum())
+
+    def spreads(self) -> tuple[Spread, Spread]:
+        """Of latencies and, without percentiles, of waits."""
+        if not self.served:
+            return _spread(np.empty(0)), _spread(np.empty(0))
+        p50, p90, p95, p99, p999 = self.percentiles(_QUANTILES)
+        totals, served = self.totals, self.served
+        latency = Spread(float(totals[LATENCY_SUM] / served), p50, p90, p95, p99, p999, float(totals[LATENCY_MAX]))
+        return latency, Spread(float(totals[WAIT_SUM] / served), None, None, None, None, None, float(totals[WAIT_MAX]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Run:
-    """What every simulation finds, however much is kept of its requests."""
+class Answers:
+    """How requests were answered."""
 
     requests: int
-    batches: int
     dropped: int
     """Requests turned away."""
+
+    @property
+    def served(self) -> int:
+        """Requests answered."""
+        return self.requests - self.dropped
+
+    def percentile_s(self, q: float) -> float | None:
+        """Nearest-rank percentile of the latency, ``0 < q < 100``; None when the sample is too small for it."""
+        if not 0 < q < 100:
+            raise UsageError(f"a percentile lies between 0 and 100, got {q:g}")
+        return self._sample().percentiles((q,))[0]
+
+    def attainment(self, limit_s: float) -> float:
+        """Share (0..1) of all requests answered within ``limit_s``; a dropped one was not. NaN without requests."""
+        return self._sample().within(limit_s) / self.requests if self.requests else float("nan")
+
+    def holds(self, slo: Slo | str) -> bool:
+        """Whether every latency promise was kept, dropped requests counting as late (for ``mean``: none may be)."""
+        targets = (Slo.parse(slo) if isinstance(slo, str) else slo).targets
+        if not self.requests:
+            return True
+        for target in targets:
+            limit_s = target.limit_ms / 1e3
+            if target.quantile is not None:
+                kept = self.attainment(limit_s) >= target.quantile
+            else:
+                mean = self._sample().spreads()[0].mean
+                kept = not self.dropped and mean is not None and mean <= limit_s + NANOSECOND
+            if not kept:
+                return False
+        return True
+
+    def _sample(self) -> Kept | Binned:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run(Answers):
+    """What every simulation of replicas finds, however much is kept of its requests."""
+
+    batches: int
     replica_seconds: float
     """Billed: each replica from its start (or from its coming into service) to its end, draining included."""
     busy_seconds: float
@@ -110,11 +202,6 @@ class Run:
     """The rules of the autoscaler with their sources, assumed ones among them."""
 
     @property
-    def served(self) -> int:
-        """Requests answered."""
-        return self.requests - self.dropped
-
-    @property
     def idle_seconds(self) -> float:
         """Replica-seconds billed without serving: idle or starting."""
         return max(self.replica_seconds - self.busy_seconds, 0.0)
@@ -124,35 +211,9 @@ class Run:
         """Replica-seconds over the length of the simulation."""
         return self.replica_seconds / (self.end_s - self.start_s) if self.end_s > self.start_s else 0.0
 
-    def percentile_s(self, q: float) -> float | None:
-        """Nearest-rank percentile of the latency, ``0 < q < 100``; None when the sample is too small for it."""
-        if not 0 < q < 100:
-            raise UsageError(f"a percentile lies between 0 and 100, got {q:g}")
-        return self._percentiles((q,))[0]
-
-    def attainment(self, limit_s: float) -> float:
-        """Share (0..1) of all requests answered within ``limit_s``; a dropped one was not. NaN without requests."""
-        return self._within(limit_s) / self.requests if self.requests else float("nan")
-
-    def holds(self, slo: Slo | str) -> bool:
-        """Whether every latency promise was kept, dropped requests counting as late (for ``mean``: none may be)."""
-        targets = (Slo.parse(slo) if isinstance(slo, str) else slo).targets
-        if not self.requests:
-            return True
-        for target in targets:
-            limit_s = target.limit_ms / 1e3
-            if target.quantile is not None:
-                kept = self.attainment(limit_s) >= target.quantile
-            else:
-                mean = self._spreads()[0].mean
-                kept = not self.dropped and mean is not None and mean <= limit_s + NANOSECOND
-            if not kept:
-                return False
-        return True
-
     def summary(self) -> Summary:
         """The simulation in few numbers."""
-        latency, wait = self._spreads()
+        latency, wait = self._sample().spreads()
         return Summary(
             requests=self.requests,
             served=self.served,
@@ -166,15 +227,6 @@ class Run:
             utilization=min(self.busy_seconds / self.replica_seconds, 1.0) if self.replica_seconds else 0.0,
         )
 
-    def _percentiles(self, wanted: tuple[float, ...]) -> list[float | None]:
-        raise NotImplementedError
-
-    def _within(self, limit_s: float) -> int:
-        raise NotImplementedError
-
-    def _spreads(self) -> tuple[Spread, Spread]:
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Simulation(Run):
@@ -185,18 +237,12 @@ class Simulation(Run):
     wait_s: NDArray[np.float64]
     """From arrival to the start of service, likewise."""
     batch_sizes: NDArray[np.int32]
-    """Of every batch, in the order in which they started."""
+    """Of every batch: with one queue in the order in which they started, else in no particular order."""
     served_mask: NDArray[np.bool_] | None
     """Which arrivals were served; None when all were."""
 
-    def _percentiles(self, wanted: tuple[float, ...]) -> list[float | None]:
-        return _percentiles(self.latency_s, wanted)
-
-    def _within(self, limit_s: float) -> int:
-        return int(np.count_nonzero(self.latency_s <= limit_s + NANOSECOND))
-
-    def _spreads(self) -> tuple[Spread, Spread]:
-        return _spread(self.latency_s), _spread(self.wait_s)
+    def _sample(self) -> Kept:
+        return Kept(self.latency_s, self.wait_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -211,25 +257,8 @@ class SimulationTotals(Run):
     totals: NDArray[np.float64]
     limit_s: float | None
 
-    def _percentiles(self, wanted: tuple[float, ...]) -> list[float | None]:
-        up_to, largest = np.cumsum(self.histogram), float(self.totals[LATENCY_MAX])
-        values, ranks = middles(), _ranks(self.served, wanted)
-        places = [None if rank is None else int(np.searchsorted(up_to, rank, side="right")) for rank in ranks]
-        return [None if place is None else min(float(values[place]), largest) for place in places]
-
-    def _within(self, limit_s: float) -> int:
-        if self.limit_s is not None and limit_s == self.limit_s:
-            return int(self.totals[WITHIN_LIMIT])
-        return int(self.histogram[middles() <= limit_s + NANOSECOND].sum())
-
-    def _spreads(self) -> tuple[Spread, Spread]:
-        if not self.served:
-            return _spread(np.empty(0)), _spread(np.empty(0))
-        p50, p90, p95, p99, p999 = self._percentiles(_QUANTILES)
-        totals, served = self.totals, self.served
-        latency = Spread(float(totals[LATENCY_SUM] / served), p50, p90, p95, p99, p999, float(totals[LATENCY_MAX]))
-        mean = float(totals[WAIT_SUM] / served)
-        return latency, Spread(mean, None, None, None, None, None, float(totals[WAIT_MAX]))
+    def _sample(self) -> Binned:
+        return Binned(self.histogram, self.totals, self.served, self.limit_s)
 
 
 def timeline_of(history: NDArray[np.float64], start_s: float) -> Timeline:

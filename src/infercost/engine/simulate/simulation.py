@@ -132,7 +132,8 @@ def simulate(
         UsageError: an argument that cannot be.
         MissingExtraError: numba is not installed.
     """
-    _check_names(routing, keep)
+    check_keep(keep)
+    _check_routing(routing)
     _check(replicas, workers, max_batch, max_delay_s, concurrency_limit, autoscaler)
     seeds = streams(seed)
     traffic = read_arrivals(arrivals_s, work, seeds)
@@ -140,12 +141,12 @@ def simulate(
     times = traffic.times_s
     origin = floor(float(times[0]) / clock_s) * clock_s if len(times) and not traffic.from_zero else 0.0
     horizon_s = traffic.duration_s - origin
-    tick_s = autoscaler.tick_s if autoscaler else _grid_s(horizon_s)
+    tick_s = autoscaler.tick_s if autoscaler else grid_s(horizon_s)
     keys = [np.uint64(stream.generate_state(1, np.uint64)[0]) for stream in seeds[1:4]]
     refuses = autoscaler is not None and autoscaler.refuses_at_zero and _may_be_empty(autoscaler)
     serving = Serving(
-        arrivals=_frozen(times - origin if origin else times),
-        work=_frozen(traffic.sizes),
+        arrivals=frozen(times - origin if origin else times),
+        work=frozen(traffic.sizes),
         service=as_service(service).draws(max_batch),
         service_key=keys[0],
         routing_key=keys[1],
@@ -158,7 +159,7 @@ def simulate(
         horizon_s=horizon_s,
     )
     scaling = open_scaling(autoscaler, tick_s, origin, replicas, keys[2])
-    records = _records(len(times), max_batch, keep, limit_s)
+    records = open_records(len(times), max_batch, keep, limit_s)
     kernel = "routed" if routing != "central" else "central" if concurrency_limit is None and not refuses else "limited"
     books = _run(kernel, serving, scaling, records, int(replicas), int(workers))
     common = _common(books, scaling, len(times), origin, autoscaler)
@@ -224,14 +225,15 @@ def _simulation(common: dict[str, Any], records: Records) -> Simulation:
     return Simulation(**common, latency_s=latency_s, wait_s=wait_s, batch_sizes=sizes, served_mask=mask)
 
 
-def _frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def frozen(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """A read-only view: the kernels are compiled for this alone, whatever the caller's array is."""
     view = values.view()
     view.flags.writeable = False
     return view
 
 
-def _records(requests: int, max_batch: int, keep: str, limit_s: float | None) -> Records:
+def open_records(requests: int, max_batch: int, keep: str, limit_s: float | None) -> Records:
+    """Room for what is kept."""
     kept = requests if keep == "requests" else 0
     return Records(
         np.empty(kept),
@@ -243,7 +245,8 @@ def _records(requests: int, max_batch: int, keep: str, limit_s: float | None) ->
     )
 
 
-def _grid_s(horizon_s: float) -> float:
+def grid_s(horizon_s: float) -> float:
+    """Seconds of a bucket of a timeline that no autoscaler gives one."""
     few, many = _BUCKETS
     return max(min(_GRID_S, horizon_s / few), horizon_s / many) or _GRID_S
 
@@ -281,22 +284,26 @@ def open_scaling(autoscaler: Autoscaler | None, tick_s: float, origin: float, re
     )
 
 
-def _check_names(routing: str, keep: str) -> None:
-    if routing not in _ROUTINGS:
-        raise UnknownNameError("routing", routing, _ROUTINGS)
+def check_keep(keep: str) -> None:
+    """Refuse what is no record to keep."""
     if keep not in _KEEPS:
         raise UnknownNameError("record to keep", keep, _KEEPS)
+
+
+def _check_routing(routing: str) -> None:
+    if routing not in _ROUTINGS:
+        raise UnknownNameError("routing", routing, _ROUTINGS)
 
 
 def _check(
     replicas: int, workers: int, max_batch: int, max_delay_s: float, limit: int | None, autoscaler: Autoscaler | None
 ) -> None:
     empty = autoscaler is not None and autoscaler.min_replicas == 0
-    _check_count("replicas", replicas, 0 if empty else 1, _MAX_COUNT)
-    _check_count("workers", workers, 1, _MAX_COUNT)
-    _check_count("max_batch", max_batch, 1, _MAX_COUNT)
+    check_count("replicas", replicas, 0 if empty else 1, _MAX_COUNT)
+    check_count("workers", workers, 1, _MAX_COUNT)
+    check_count("max_batch", max_batch, 1, _MAX_COUNT)
     if limit is not None:
-        _check_count("concurrency_limit", limit, 1, _NO_LIMIT)
+        check_count("concurrency_limit", limit, 1, _NO_LIMIT)
     if not isfinite(max_delay_s) or max_delay_s < 0:
         raise UsageError(f"max_delay_s must be a number of seconds from 0 on, got {max_delay_s!r}")
     if autoscaler is not None and not autoscaler.min_replicas <= replicas <= autoscaler.max_replicas:
@@ -305,6 +312,7 @@ def _check(
         )
 
 
-def _check_count(name: str, value: int, least: int, most: int) -> None:
+def check_count(name: str, value: int, least: int, most: int) -> None:
+    """Refuse what is no whole number within limits."""
     if isinstance(value, bool) or not isfinite(value) or int(value) != value or not least <= value <= most:
         raise UsageError(f"{name} must be a whole number from {least} to {most}, got {value!r}")

@@ -337,6 +337,20 @@ class TestScaling:
         # The replica that ends first goes at 150 s; the other stays to the end.
         assert result.replica_seconds == pytest.approx(150.0 + 150.5)
 
+    @pytest.mark.parametrize("routing", ["central", "least_outstanding"])
+    def test_a_replica_is_billed_until_its_last_worker_ends(self, routing):
+        scaler = autoscalers.azure_autoscale(
+            [autoscalers.AzureRule(direction="in", threshold=100, window_s=60, cooldown_s=0)], max_replicas=2, start_s=1
+        )
+        arrivals = [50.0, 50.5, 51.0]
+        result = simulate(arrivals, service=100.0, replicas=2, workers=2, routing=routing, autoscaler=scaler)
+        assert result.timeline.desired[0] == 1
+        np.testing.assert_allclose(result.latency_s, 100.0)
+        # The first two are at one replica (one queue: of four free workers the lowest; else: the last makes it two),
+        # and the replica that goes at 60 s is the one whose last service ends at 150.5 s.
+        assert result.replica_seconds == pytest.approx(150.5 + 151.0)
+        assert result.timeline.utilization[0] == pytest.approx((10 + 9.5 + 9) / 2 / (2 * 60))
+
     def test_requests_wait_or_fail_at_zero(self):
         waiting = autoscalers.knative_kpa(1.0, min_replicas=0, max_replicas=3, start_s=10)
         result = simulate([5.0, 6.0], service=1.0, replicas=0, autoscaler=waiting)
