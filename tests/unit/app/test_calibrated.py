@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from infercost.app.calibrated import families_of, open_calibrations, predict_calibrated, reference_of, source_of
+from infercost.app.calibrated import families_of, open_calibrations, predict_calibrated, predictor, reference_of, source_of
 from infercost.domain.calibration import Calibrations, Observation
 from infercost.domain.errors import UsageError
-from infercost.engine.predict import predict_all
 from infercost.store.artifacts import load_profile
 from infercost.store.calibration import CALIBRATION_FILE, add
 from infercost.store.hardware import load_hardware
@@ -45,12 +44,12 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_without_measurements_predictions_are_the_predictors():
-    assert predict_calibrated(None, PROFILE, SOURCE, TARGETS) == predict_all(PROFILE, SOURCE, TARGETS)
-    assert predict_calibrated(Calibrations(), PROFILE, SOURCE, TARGETS) == predict_all(PROFILE, SOURCE, TARGETS)
+    assert predict_calibrated(None, PROFILE, SOURCE, TARGETS) == predictor()(PROFILE, SOURCE, TARGETS)
+    assert predict_calibrated(Calibrations(), PROFILE, SOURCE, TARGETS) == predictor()(PROFILE, SOURCE, TARGETS)
 
 
 def test_every_size_of_the_family_moves_and_no_other_does():
-    before = predict_all(PROFILE, SOURCE, TARGETS)
+    before = predictor()(PROFILE, SOURCE, TARGETS)
     after = predict_calibrated(Calibrations(observations=(seen(),)), PROFILE, SOURCE, TARGETS)
     small, large = (now.points[0].service_s / was.points[0].service_s for now, was in zip(after[:2], before[:2], strict=True))
     assert 1 < small < 1.2
@@ -62,7 +61,7 @@ def test_every_size_of_the_family_moves_and_no_other_does():
 def test_a_gpu_is_not_moved_by_what_its_cpu_did():
     target = replace(load_hardware().instances["sagemaker", "ml.g5.xlarge"], cpu=TARGETS[0].cpu)
     known = Calibrations(observations=(seen(),))
-    assert predict_calibrated(known, PROFILE, SOURCE, [target]) == predict_all(PROFILE, SOURCE, [target])
+    assert predict_calibrated(known, PROFILE, SOURCE, [target]) == predictor()(PROFILE, SOURCE, [target])
 
 
 def test_measurements_on_an_instance_that_the_table_lost_still_count_by_family():

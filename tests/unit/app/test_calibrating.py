@@ -44,7 +44,7 @@ def expected_ms(batch: int = 1, threads: int = 1) -> float:
     table = load_hardware()
     target = table.instances["sagemaker", "ml.c7i.xlarge"]
     reading = Reading(metric="latency_ms", value=1.0, batch=batch, threads=threads, source="test")
-    return expect(HERE, describe_machine(HERE.machine, table), target, reading)[0]
+    return expect(HERE, describe_machine(HERE.machine, table), target, reading, calibrated.predictor())[0]
 
 
 def there(factor: float = 1.2, **changes):
@@ -242,9 +242,9 @@ def test_what_doctor_found_on_an_instance_equips_it(folder, monkeypatch):
     assert [(m.instance, m.date) for m in kept.machines] == [(C7I, "2026-11-20")]
     seen, original = [], predict.predict_all
 
-    def predict_all(profile, source, targets):
+    def predict_all(profile, source, targets, **fitted):
         seen.extend(targets)
-        return original(profile, source, targets)
+        return original(profile, source, targets, **fitted)
 
     monkeypatch.setattr(predict, "predict_all", predict_all)
     table = load_hardware()
