@@ -58,7 +58,7 @@ def _ranked(value: CapacityPlan, view: View) -> list[RenderableType | str]:
     ]
     explained = [p for p in value.policies if p.timeline][: view.top]
     if explained and not winner.timeline:
-        parts += ["", Text(f"{_name(winner)} is not simulated, so it has no course over time; the next has.", style="dim")]
+        parts += ["", Text(f"{_name(winner)} scales by request and has no course over time; the next has.", style="dim")]
     for policy in explained:
         parts += ["", Text(f"{_name(policy)} over the traffic given", style="bold")]
         parts += [Text(line) for line in strips(policy, view)]

@@ -231,5 +231,5 @@ def test_times_of_short_traffic_have_seconds(plan):
 def test_a_winner_that_is_not_simulated_is_not_passed_over_in_silence(plan):
     other = replace(plan.policies[1], timeline=plan.policies[0].timeline)
     text = " ".join(render(replace(plan, policies=(replace(plan.policies[0], timeline=()), other)), "table", width=100).split())
-    assert "is not simulated, so it has no course over time" in text
-    assert "is not simulated, so" not in render(plan, "table", width=100)
+    assert "scales by request and has no course over time" in text
+    assert "has no course over time" not in render(plan, "table", width=100)
