@@ -133,8 +133,8 @@ def weight_queued(work: NDArray[np.float64], behind: NDArray[np.int64], request:
 
 def begin(
     fleet: Fleet, replica: int, now_s: float, serving: Serving, books: Books, records: Records, behind: NDArray[np.int64]
-) -> None:
-    """Start a batch on an idle worker of a replica."""
+) -> float:
+    """Start a batch on an idle worker of a replica; returns its end."""
     desk, sums, counts = fleet.desk, books.sums, books.counts
     slot = replica * fleet.workers
     while fleet.load[slot] > 0:
@@ -159,6 +159,7 @@ def begin(
     sums[DONE] += size
     sums[DONE_SUM] += size * (end - sums[FROM_S])
     sums[LAST_END] = max(sums[LAST_END], end)
+    return end
 
 
 def complete(fleet: Fleet, slot: int, replica: int, now_s: float, serving: Serving, books: Books) -> None:
@@ -273,12 +274,13 @@ def take(
     if serving.least_outstanding:
         advance_due(fleet, now_s, serving, books, records, behind)
     replica = route(fleet, active, request, serving)
-    for queued in range(2):
-        fleet.key[replica] = advance(fleet, replica, now_s, True, serving, books, records, behind)
-        if queued == 0:
-            enqueue(fleet, behind, replica, request, serving)
-            if fleet.desk[QUEUED, replica] >= serving.max_batch:
-                fleet.since[replica] = now_s
+    event = advance(fleet, replica, now_s, True, serving, books, records, behind)
+    enqueue(fleet, behind, replica, request, serving)
+    if fleet.desk[QUEUED, replica] < serving.max_batch:
+        event = min(event, due_at(fleet, replica, serving))
+    elif fleet.desk[IDLE, replica] > 0:
+        event = min(event, begin(fleet, replica, now_s, serving, books, records, behind))
+    fleet.key[replica] = event
     if serving.least_outstanding and len(fleet.rank) >= MANY:
         replay(fleet.tree, fleet.key, replica)
 
