@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from infercost.app import demo_model, estimate, gate, inspect, load_profile, profile, profile_endpoint, save, to_frame
     from infercost.app.modes import modes
     from infercost.app.planning import endpoint_of, plan
-    from infercost.app.simulating import affine, autoscalers, service, simulate, traffic
+    from infercost.app.simulating import (
+        affine,
+        autoscalers,
+        service,
+        simulate,
+        simulate_batch_job,
+        simulate_serverless,
+        traffic,
+    )
     from infercost.app.traffic import load_traffic
     from infercost.domain.errors import InfercostError
 
@@ -26,7 +34,9 @@ _APP = frozenset(
     {"demo_model", "estimate", "gate", "inspect", "load_profile", "profile", "profile_endpoint", "save", "to_frame"}
 )
 _PLANNING = frozenset({"endpoint_of", "plan"})
-_SIMULATING = frozenset({"affine", "autoscalers", "service", "simulate", "traffic"})
+_SIMULATING = frozenset(
+    {"affine", "autoscalers", "service", "simulate", "simulate_batch_job", "simulate_serverless", "traffic"}
+)
 
 __all__ = [
     "InfercostError",
@@ -47,6 +57,8 @@ __all__ = [
     "save",
     "service",
     "simulate",
+    "simulate_batch_job",
+    "simulate_serverless",
     "to_frame",
     "traffic",
 ]
