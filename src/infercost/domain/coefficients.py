@@ -43,7 +43,8 @@ class Coefficients:
     anchors: dict[str, float] = field(default_factory=dict)
     """By stratum: share (0..1) of what the model misses on the measured machine that it misses on the target as well."""
     intervals: dict[str, Interval] = field(default_factory=dict)
-    """By stratum, and by ``stratum/size`` where a size has evidence of its own."""
+    """By stratum, and by ``stratum/class`` where a class has evidence of its own: a size (``small``, ``medium``, ``large``),
+    ``int8``, ``not int8``."""
     fit: str = ""
     """SHA-256 of the observations, the method and the seed."""
     source: str = ""

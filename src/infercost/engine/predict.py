@@ -160,8 +160,8 @@ def _conformal(
     fit: Coefficients, stratum: Stratum, points: tuple[PredictedPoint, ...], *, int8: bool
 ) -> tuple[Provenance, float] | str:
     """The published interval of a stratum, of the prediction's size where that has evidence of its own."""
-    size = "int8" if int8 else size_of(points[0].single_s if points else 0.0)
-    interval = fit.intervals.get(f"{stratum}/{size}") or fit.intervals.get(stratum)
+    names = interval_names(stratum, "int8" if int8 else size_of(points[0].single_s if points else 0.0))
+    interval = next((fit.intervals[name] for name in names if name in fit.intervals), None)
     if interval is None or interval.hardware < MIN_HARDWARE:
         seen = 0 if interval is None else interval.hardware
         return (
@@ -169,6 +169,11 @@ def _conformal(
             f"{MIN_HARDWARE} needed); measure there: infercost calibrate"
         )
     return "calibrated" if stratum == "same family" else "modelled", expm1(interval.half_width)
+
+
+def interval_names(stratum: str, size: str) -> tuple[str, ...]:
+    """Where a prediction's interval is looked for: its size's, that of all sizes of its arithmetic, its stratum's."""
+    return (f"{stratum}/{size}", stratum) if size == "int8" else (f"{stratum}/{size}", f"{stratum}/not int8", stratum)
 
 
 def size_of(seconds: float) -> str:

@@ -70,6 +70,7 @@ NO_FIT = Coefficients()
 """Priors and data sheets alone."""
 GEMM = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm", "Attention", "MultiHeadAttention", "QAttention", "QGemm", "QLinearMatMul",
         "DynamicQuantizeMatMul", "Einsum", "LSTM", "GRU", "RNN", "DynamicQuantizeLSTM")  # fmt: skip
+MIN_DENSE = 0.5
 KINDS = (("fp32", "conv"), ("fp32", "gemm"), ("int8", "conv"), ("int8", "gemm"))
 """Arithmetic whose ceilings differ; the order of every ``arithmetic`` below."""
 
@@ -88,13 +89,15 @@ class Operators:
     int8: NDArray[np.bool_]
     gemm: NDArray[np.bool_]
     """Matrix products; other arithmetic is counted as convolution."""
+    dense: NDArray[np.bool_]
+    """Matrix products and convolutions."""
 
     @classmethod
     def of(cls, operators: Sequence[OperatorTime]) -> Operators:
         """Gather; shares are renormalised, and a profile without operators is one opaque node."""
         if not operators:
             one, zero = np.ones(1), np.zeros(1)
-            return cls(one, one, zero, zero, zero, np.zeros(1, dtype=bool), np.zeros(1, dtype=bool))
+            return cls(one, one, zero, zero, zero, *(np.zeros(1, dtype=bool) for _ in range(3)))
         share = np.array([max(0.0, o.time_share) for o in operators])
         total = np.array([o.bytes or 0 for o in operators], dtype=float)
         weights = np.minimum(np.array([o.weight_bytes for o in operators], dtype=float), total)
@@ -106,6 +109,7 @@ class Operators:
             weight_bytes=weights,
             int8=np.array([is_int8(o.op_type) for o in operators]),
             gemm=np.array([o.op_type.startswith(GEMM) for o in operators]),
+            dense=np.array([o.op_type.startswith(GEMM) or "Conv" in o.op_type for o in operators]),
         )
 
     @property
@@ -248,10 +252,17 @@ def roofline_seconds(batch: float, operators: Operators, hardware: Hardware, cor
 
 
 def graph_seconds(batch: float, operators: Operators, hardware: Hardware, core: Core) -> float | None:
-    """Single-thread seconds by the graph alone; None where the graph says nothing."""
+    """Single-thread seconds by the graph alone.
+
+    None where that is not what was fitted: models that spend less than half of their time in convolutions and
+    matrix products (tree ensembles, plain code), and those whose time is mostly dispatch.
+    """
     compute, traffic = roofline_seconds(batch, operators, hardware, core)
     device = float((compute + traffic).sum())
-    return device + operators.nodes * DISPATCH_S / core.scalar if device > 0 and operators.flops.any() else None
+    dispatch = operators.nodes * DISPATCH_S / core.scalar
+    if float(operators.share[operators.dense & (operators.flops > 0)].sum()) < MIN_DENSE or dispatch > device:
+        return None
+    return device + dispatch
 
 
 @dataclass(frozen=True, slots=True)

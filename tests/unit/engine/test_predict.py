@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infercost.domain.hardware import Accelerator, CpuFamily, Hardware
+from infercost.domain.coefficients import Coefficients, Interval
+from infercost.domain.hardware import Accelerator, Ceilings, CpuFamily, Hardware
 from infercost.domain.model import ModelFacts
 from infercost.domain.profile import LatencyStats, Machine, OperatorTime, Point, Profile, Runtime
 from infercost.engine.measured import PROCESS_BYTES
 from infercost.engine.predict import predict, predict_all
+from infercost.engine.predict_cpu import CpuModel
+from infercost.store.coefficients import load_coefficients
 
 MIB = 2**20
 
@@ -479,3 +483,113 @@ def test_names_do_not_change_a_prediction():
     one, other = predict_all(profile(), SOURCE, [hardware(), hardware(instance_type="other", memory_gib=64.0)])
     assert one.points is other.points
     assert (one.instance_type, other.instance_type) == ("type", "other")
+
+
+# --- with a fit --------------------------------------------------------------------------------
+
+WIDTHS = {"same family": 0.3, "CPU to known CPU": 0.5, "CPU to new CPU": 0.9, "graph to new GPU": 1.0}
+FIT = Coefficients(
+    fit="f" * 64,
+    evidence={"x86-a": 100, "x86-b": 100},
+    anchors={"CPU to known CPU": 0.8, "CPU to new CPU": 0.5},
+    intervals={name: Interval(half_width=width, hardware=9, n=500) for name, width in WIDTHS.items()},
+)
+
+
+def test_bands_are_the_intervals_of_the_evidence():
+    targets = [hardware(), hardware(WIDE), hardware(ARM), gpu_hardware()]
+    found = [p.band for p in predict_all(profile(), SOURCE, targets, FIT)]
+    assert found == pytest.approx([math.expm1(width) for width in WIDTHS.values()])
+
+
+def test_a_class_with_evidence_has_its_own_interval():
+    narrow = Interval(half_width=0.1, hardware=9, n=100)
+    for name, operators in (("medium", (CONV, RELU)), ("int8", (replace(CONV, op_type="QLinearConv"), RELU))):
+        sized = replace(FIT, intervals=FIT.intervals | {f"CPU to known CPU/{name}": narrow})
+        assert predict(profile(operators=operators), SOURCE, hardware(WIDE), sized).band == pytest.approx(math.expm1(0.1))
+    plain = replace(FIT, intervals=FIT.intervals | {"CPU to known CPU/not int8": narrow})
+    assert predict(profile(), SOURCE, hardware(WIDE), plain).band == pytest.approx(math.expm1(0.1))
+
+
+@pytest.mark.parametrize("target", [gpu_hardware(), hardware(ARM)])
+@pytest.mark.parametrize("left", [{}, {n: Interval(half_width=0.5, hardware=2, n=900) for n in WIDTHS}])
+def test_too_little_evidence_is_declined(target, left):
+    found = predict(profile(), SOURCE, target, replace(FIT, intervals=left))
+    assert found.points == ()
+    assert "too little is published" in found.reasons[-1]
+    assert "infercost calibrate" in found.reasons[-1]
+
+
+def test_the_measured_machine_needs_no_evidence():
+    bare = replace(FIT, intervals={})
+    found = predict(profile(instance_type="cloud:type"), SOURCE, hardware(), bare)
+    assert (found.provenance, bool(found.points)) == ("measured", True)
+
+
+@pytest.mark.parametrize("fit", [FIT, load_coefficients()])
+def test_a_fit_leaves_the_measured_machine_its_measurement(fit):
+    found = by_shape(predict(profile(), SOURCE, replace(SOURCE, provider="cloud"), fit))
+    assert found[1, 4, 1].service_s == pytest.approx(0.013)
+    assert found[1, 1, 16].service_s == pytest.approx(0.58)
+
+
+def test_what_a_model_is_off_its_graph_is_kept_in_part():
+    """A model twice as slow is predicted so much slower as targets keep of it: 2^0.8 where the anchor is 0.8."""
+    slow = profile({key: 2 * seconds for key, seconds in GRID.items()}, operators=(replace(CONV, count=1),))
+    usual = profile(operators=(replace(CONV, count=1),))
+    for target, trust in ((hardware(CPU), 1.0), (hardware(WIDE), 0.8), (hardware(ARM), 0.5)):
+        ratio = predict(slow, SOURCE, target, FIT).points[0].service_s / predict(usual, SOURCE, target, FIT).points[0].service_s
+        assert ratio == pytest.approx(2**trust, rel=0.01)
+
+
+def test_a_model_of_plain_code_has_no_graph_to_be_drawn_to():
+    trees = (OperatorTime(op_type="TreeEnsembleClassifier", count=1, time_share=1.0, flops=10**6, bytes=10**6),)
+    slow = profile({key: 3 * seconds for key, seconds in GRID.items()}, operators=trees)
+    ratio = [predict(p, SOURCE, hardware(WIDE), FIT).points[0].service_s for p in (slow, profile(operators=trees))]
+    assert ratio[0] == pytest.approx(3 * ratio[1], rel=1e-3)
+
+
+@given(targets, st.floats(1.0, 4.0))
+def test_faster_hardware_is_never_slower_with_the_shipped_fit(target, factor):
+    fit = load_coefficients()
+    slow, fast = (by_shape(predict(profile(), SOURCE, t, fit)) for t in (target, faster(target, factor)))
+    assert all(fast[shape].service_s <= slow[shape].service_s * (1 + 1e-9) for shape in slow)
+
+
+# --- batches and threads that were not measured ------------------------------------------------
+
+
+def test_a_batch_on_one_thread_alone_gains_from_threads_as_its_neighbours_do():
+    full = {(1, 1): 0.04, (1, 4): 0.02, (4, 1): 0.16, (16, 1): 0.64, (16, 4): 0.16}
+    model = CpuModel.of(profile(full), SOURCE)
+    assert model.seconds_at(SOURCE, 4, 1, 4) == pytest.approx(0.16 * 2**-1.5, rel=1e-6), "half of the way from 1/2 to 1/4"
+
+
+@pytest.mark.parametrize(("batch", "expected"), [(1, 0.04), (2, 0.04 + 0.11 / 3), (4, 0.15), (16, 0.58), (28, 1.01)])
+def test_other_batches_lie_on_straight_lines(batch, expected):
+    assert CpuModel.of(profile(), SOURCE).seconds_at(SOURCE, batch, 1, 1) == pytest.approx(expected)
+
+
+def test_one_batch_says_that_time_is_proportional():
+    assert CpuModel.of(profile({(1, 1): 0.04}), SOURCE).seconds_at(SOURCE, 8, 1, 1) == pytest.approx(0.32)
+
+
+# --- measured ceilings -------------------------------------------------------------------------
+
+
+def test_microbenchmarks_of_both_machines_are_said_and_used():
+    ceilings = Ceilings(
+        gemm_gflops={"fp32": 50.0}, conv_gflops={"fp32": 50.0}, bandwidth_gbps=((2**20, 50.0), (2**28, 10.0)), dispatch_us=2.0,
+        source="test", measured_on="here",
+    )  # fmt: skip
+    here = replace(SOURCE, measured=ceilings)
+    quick = replace(
+        ceilings, gemm_gflops={"fp32": 100.0}, conv_gflops={"fp32": 100.0}, bandwidth_gbps=((2**20, 100.0), (2**28, 20.0)),
+        dispatch_us=1.0,
+    )  # fmt: skip
+    there = hardware(CPU, 4, threads_per_core=1)
+    same, twice = (predict(profile(), here, replace(there, measured=c)) for c in (ceilings, quick))
+    assert "microbenchmarks of both machines" in twice.basis
+    assert "microbenchmarks" not in predict(profile(), SOURCE, replace(there, measured=quick)).basis
+    lone = by_shape(same)[4, 1, 1].service_s / by_shape(twice)[4, 1, 1].service_s
+    assert lone == pytest.approx(2.0, rel=0.05)
