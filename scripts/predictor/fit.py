@@ -33,6 +33,9 @@ PER_CELL = 60
 ROWS_PER_CELL = 120
 SD = (
     # No data set says how many nodes ran: what a fit makes of dispatch is the runtime's, and hardware keeps its scalar speed.
+    # What one runtime's nodes cost says nothing of another's.
+    (r"^cpu/dispatch$|/launch$", 0.05),
+    (r"^cpu/dispatch/runtime|/launch/runtime", 1.0),
     (r"^cpu/dispatch/(class|family|group|flag)", 0.03),
     (r"/launch/(class|family|group)", 0.04),
     (r"/slope:", 0.15),

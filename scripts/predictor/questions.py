@@ -171,6 +171,7 @@ def _framed(rows: pd.DataFrame, pairs: pd.DataFrame, device: str, way: str, mode
             "dataset": rows.dataset.to_numpy()[b],
             "group": rows.group.to_numpy()[b],
             "hw": rows.hw.to_numpy()[b],
+            "source_group": np.where(graph, "", rows.group.to_numpy()[source]),
             "source_hw": np.where(graph, "", rows.hw.to_numpy()[source]),
             "source_system": np.where(graph, "", rows.system.to_numpy()[source]),
             "system": rows.system.to_numpy()[b],
@@ -214,13 +215,20 @@ def with_anchors(frame: pd.DataFrame) -> pd.DataFrame:
         if stratum in ("same family", "threads not measured"):
             continue
         x, y = x.clip(-1.4, 1.4), y.clip(-1.4, 1.4)
-        up, down = (w * x * y).groupby(part.group).sum(), (w * x * x).groupby(part.group).sum()
-        own = (up.sum() - up) / (down.sum() - down).replace(0.0, np.nan)
-        trust[part.index] = part.group.map(own.clip(0.0, 1.0)).fillna(0.0 if stratum.startswith("graph") else 1.0)
+        for group in part.group.unique():
+            rest = without(part, group).index
+            up, down = (w[rest] * x[rest] * y[rest]).sum(), (w[rest] * x[rest] ** 2).sum()
+            unknown = 0.0 if stratum.startswith("graph") else 1.0
+            trust[part.index[part.group == group]] = float(np.clip(up / down, 0.0, 1.0)) if down > 0 else unknown
     anchored = frame.modelled + trust * frame.source_missed
     frame = frame.assign(trust=trust, predicted=anchored, error=anchored - frame.measured, weight=weight)
     frame["size"] = _sizes(frame)
     return frame
+
+
+def without(part: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Questions that a design has no part in, neither as what is asked about nor as where the measurement is from."""
+    return part[(part.group != group) & (part.source_group != group)]
 
 
 def with_cpu_residuals(frame: pd.DataFrame) -> pd.DataFrame:
@@ -273,10 +281,8 @@ MIN_DESIGNS = 8
 
 def classes(part: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The questions of a stratum by class, as the engine names them, where there are enough for an interval."""
-    found = {str(size): sized for size, sized in part.groupby("size")}
-    enough = {n: f for n, f in found.items() if len(f) >= MIN_CELL and f.group.nunique() >= MIN_DESIGNS}
-    plain = part[part["size"] != "int8"]
-    return enough | ({"not int8": plain} if plain.group.nunique() >= MIN_DESIGNS - 2 else {})
+    found = {str(size): sized for size, sized in part.groupby("size")} | {"not int8": part[part["size"] != "int8"]}
+    return {n: f for n, f in found.items() if len(f) >= MIN_CELL and f.group.nunique() >= MIN_DESIGNS}
 
 
 def intervals(frame: pd.DataFrame) -> dict[str, tuple[float, int, int]]:
@@ -293,7 +299,7 @@ def covered(frame: pd.DataFrame) -> pd.DataFrame:
     width = pd.Series(np.nan, index=frame.index)
     for (stratum, _), part in frame.groupby(["stratum", "way"]):
         for group in part.group.unique():
-            mine, others = part[part.group == group], part[part.group != group]
+            mine, others = part[part.group == group], without(part, group)
             if others.group.nunique() < MIN_HARDWARE:
                 continue
             known = intervals(others)

@@ -504,7 +504,7 @@ def test_bands_are_the_intervals_of_the_evidence():
 
 def test_a_class_with_evidence_has_its_own_interval():
     narrow = Interval(half_width=0.1, hardware=9, n=100)
-    for name, operators in (("medium", (CONV, RELU)), ("int8", (replace(CONV, op_type="QLinearConv"), RELU))):
+    for name, operators in (("large", (CONV, RELU)), ("int8", (replace(CONV, op_type="QLinearConv"), RELU))):
         sized = replace(FIT, intervals=FIT.intervals | {f"CPU to known CPU/{name}": narrow})
         assert predict(profile(operators=operators), SOURCE, hardware(WIDE), sized).band == pytest.approx(math.expm1(0.1))
     plain = replace(FIT, intervals=FIT.intervals | {"CPU to known CPU/not int8": narrow})
@@ -529,8 +529,7 @@ def test_the_measured_machine_needs_no_evidence():
 @pytest.mark.parametrize("fit", [FIT, load_coefficients()])
 def test_a_fit_leaves_the_measured_machine_its_measurement(fit):
     found = by_shape(predict(profile(), SOURCE, replace(SOURCE, provider="cloud"), fit))
-    assert found[1, 4, 1].service_s == pytest.approx(0.013)
-    assert found[1, 1, 16].service_s == pytest.approx(0.58)
+    assert [found[1, 4, batch].service_s for batch in (1, 4, 16)] == pytest.approx([0.013, 0.045, 0.16])
 
 
 def test_what_a_model_is_off_its_graph_is_kept_in_part():
