@@ -127,13 +127,16 @@ def modes(
 
 
 def read_levels(levels: Sequence[float] | str | None) -> tuple[float, ...]:
-    """Levels as given, or the usual ones.
+    """Levels as given, or the usual ones; refused before anything slow begins where nothing could play them.
 
     Raises:
         UsageError: one cannot be read or is out of range.
+        MissingExtraError: numba is not installed.
     """
     from infercost.engine.modes.levels import LEVELS, check_levels, parse_levels
+    from infercost.engine.simulate.compiled import check_compiler
 
+    check_compiler("comparing serving modes")
     if levels is None:
         return LEVELS
     return parse_levels(levels) if isinstance(levels, str) else check_levels(levels)

@@ -14,6 +14,7 @@ from infercost.domain.errors import TrafficError, UsageError
 from infercost.domain.profile import Profile
 from infercost.domain.traffic import LOG_BYTES, Slo
 from infercost.engine.planner.endpoint import check_name, endpoint_of
+from infercost.engine.simulate.compiled import check_compiler
 
 if TYPE_CHECKING:
     import os
@@ -135,7 +136,9 @@ def check_traffic(workload: Workload) -> None:
 
     Raises:
         TrafficError: it has no requests, or more than fit.
+        MissingExtraError: what plays it is not installed.
     """
+    check_compiler("planning for traffic that moves")
     if not workload.requests > 0:
         raise TrafficError(f"the traffic ({workload.source}) has no requests to plan for; look at it with: infercost traffic")
     if workload.requests > MOST_REQUESTS:

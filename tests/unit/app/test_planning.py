@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import infercost
-from infercost.domain.errors import TrafficError, UsageError
+from infercost.domain.errors import MissingExtraError, TrafficError, UsageError
 from infercost.engine.planner.search import Budget
 
 PROFILE = Path(__file__).parents[3] / "profiles" / "resnet50.json"
@@ -85,3 +85,13 @@ def test_traffic_without_requests_is_said_to_be_so(tmp_path):
 def test_more_requests_than_fit_are_refused_before_they_are_drawn(shape, way_out):
     with pytest.raises(TrafficError, match=re.escape(way_out)):
         infercost.plan(PROFILE, traffic=shape)
+
+
+@pytest.mark.parametrize("asks", ["plan", "modes"])
+def test_a_missing_extra_is_said_before_a_model_is_measured(monkeypatch, tmp_path, asks):
+    from infercost.engine.simulate import compiled
+
+    monkeypatch.setattr(compiled, "find_spec", lambda name: None)
+    unread = tmp_path / "never-opened.onnx"
+    with pytest.raises(MissingExtraError, match=r"pip install 'infercost\[plan\]'"):
+        infercost.plan(unread, traffic="constant:rps=5,for=1m") if asks == "plan" else infercost.modes(unread)

@@ -9,6 +9,7 @@ import hashlib
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from threading import RLock, Thread
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Kernel = Callable[..., int]
 
-__all__ = ["KERNELS", "MODULES", "compiled", "function_of", "parts", "prepare", "register"]
+__all__ = ["KERNELS", "MODULES", "check_compiler", "compiled", "function_of", "parts", "prepare", "register"]
 
 _HERE: Final = "infercost.engine.simulate"
 MODULES: Final = tuple(
@@ -123,6 +124,16 @@ def compiled(name: str) -> Kernel:
     """
     with _LOCK:
         return _compiled(name)
+
+
+def check_compiler(purpose: str) -> None:
+    """Refuse now what would be refused after a model was measured. Imports nothing.
+
+    Raises:
+        MissingExtraError: numba is not installed.
+    """
+    if find_spec("numba") is None:
+        raise MissingExtraError("plan", purpose)
 
 
 def prepare(*names: str) -> Thread:

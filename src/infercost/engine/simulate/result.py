@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Final
@@ -142,7 +143,7 @@ class Binned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answers:
+class Answers(ABC):
     """How requests were answered."""
 
     requests: int
@@ -180,8 +181,9 @@ class Answers:
                 return False
         return True
 
+    @abstractmethod
     def _sample(self) -> Kept | Binned:
-        raise NotImplementedError
+        """What is kept of the requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
