@@ -144,11 +144,12 @@ def bars(asked: pd.DataFrame) -> str:
         relative, weight = np.abs(np.expm1(part.error.to_numpy())), part.weight.to_numpy()
         mean, median = float(np.average(relative, weights=weight)), questions.quantile(relative, weight, 0.5)
         lines.append(f"| {stratum} | {bar:.0%} | {mean:.0%} ({median:.0%}) | {'yes' if mean <= bar else 'no'} |")
-    covered = [
-        f"{stratum}, {held}: {np.average(part.inside, weights=part.weight):.0%}"
-        for (stratum, held), part in asked[asked.way != "both"].groupby(["stratum", "held"], sort=False)
-        if not 0.87 <= np.average(part.inside, weights=part.weight) <= 0.95
-    ]
+    judged = asked[(asked.way != "both") & asked.half_width.notna()]
+    shares = {
+        (stratum, held): float(np.average(part.inside, weights=part.weight))
+        for (stratum, held), part in judged.groupby(["stratum", "held"], sort=False)
+    }
+    covered = [f"{stratum}, {held}: {share:.0%}" for (stratum, held), share in shares.items() if not 0.87 <= share <= 0.95]
     lines.append(
         f"| 90 % intervals, every stratum | 87 to 95 % | {'; '.join(covered) or 'all inside'} | {'no' if covered else 'yes'} |"
     )

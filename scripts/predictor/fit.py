@@ -36,6 +36,8 @@ SD = (
     # What one runtime's nodes cost says nothing of another's.
     (r"^cpu/dispatch$|/launch$", 0.05),
     (r"^cpu/dispatch/runtime|/launch/runtime", 1.0),
+    (r"^cpu/dispatch/(class|family|flag).*/runtime", 0.15),
+    (r"/launch/(class|family).*/runtime", 0.1),
     (r"^cpu/dispatch/(class|family|group|flag)", 0.03),
     (r"/launch/(class|family|group)", 0.04),
     (r"/slope:", 0.15),
