@@ -94,7 +94,8 @@ def plain_runner(session: Any, feeds: Mapping[str, Any]) -> Callable[[], Any]:
 def bind(session: Any, feeds: Mapping[str, Any], device: Device) -> Any | None:
     """Inputs placed on the device and outputs left to it; None when a type cannot be bound (strings).
 
-    The first run allocates the outputs, later ones write into the same memory.
+    The first run allocates the outputs, later ones write into the same memory. The binding holds the arrays, whose
+    memory it borrows: keep it as long as anything runs it.
     """
     binding, place = session.io_binding(), _MEMORY.get(device, "cpu")
     try:
@@ -104,6 +105,7 @@ def bind(session: Any, feeds: Mapping[str, Any], device: Device) -> Any | None:
             binding.bind_output(output.name, place)
     except (RuntimeError, ValueError, TypeError):
         return None
+    binding.borrowed = tuple(feeds.values())
     return binding
 
 

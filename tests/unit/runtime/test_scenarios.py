@@ -74,7 +74,7 @@ def test_streams_carry_their_samples(subject: Any, scenario: Any, samples: int) 
     assert found.throughput_per_s == pytest.approx(found.achieved_rps * samples)
     assert found.threads == 2
     assert found.target_rps is found.service_ms is None
-    assert 3 <= len(turns) <= 5, "windows until three agree"
+    assert 1 <= len(turns) <= 5, "windows until three agree, or until the budget is spent on a busy machine"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file locks")

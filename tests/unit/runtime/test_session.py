@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,20 @@ def test_a_bound_run_gives_what_a_plain_one_does(nets: Any, saved: Any) -> None:
     run(*arguments)
     np.testing.assert_allclose(binding.copy_outputs_to_cpu()[0], session.run(None, ONES)[0])
     assert bound_output_bytes(binding) == 2 * 4 * 4
+
+
+def test_a_binding_keeps_the_arrays_that_it_borrows(nets: Any, saved: Any) -> None:
+    session = opened(saved(nets.mlp()))
+    array = np.full((2, 8), 3.0, np.float32)
+    expected, alive = session.run(None, {"x": array})[0], weakref.ref(array)
+    binding = bind(session, {"x": array}, "cpu")
+    del array
+    assert alive() is not None
+    run, arguments = bound_runner(session, binding)
+    run(*arguments)
+    np.testing.assert_allclose(binding.copy_outputs_to_cpu()[0], expected)
+    del binding
+    assert alive() is None
 
 
 def test_other_bindings_than_ours_still_run(nets: Any, saved: Any) -> None:
